@@ -1,0 +1,132 @@
+"""
+Redaction rules -> SQL expressions.
+
+The rules are data (patterns.json), the same for the server's SQL (RE2) and the plugin's Python (re). What is not content
+(content.json) is never touched: no join key can be altered. Nothing here sees a value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from argus_otel.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of secret; `matches` and `non_matches` are what it must and must not find."""
+
+    name: str
+    literals: tuple[str, ...]
+    pattern: str
+    replacement: str
+    matches: tuple[str, ...] = ()
+    non_matches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """The rules in force; renders itself into SQL expressions over columns."""
+
+    rules: tuple[Rule, ...]
+
+    def redact(self, expression: str) -> str:
+        """Return the SQL of `expression` (String) with every match of every rule replaced."""
+        for rule in self.rules:
+            expression = f"replaceRegexpAll({expression}, {quote(rule.pattern)}, {quote(rule.replacement)})"
+        return expression
+
+    def is_suspicious(self, expression: str) -> str:
+        """Return the SQL of the prefilter: does `expression` hold a literal that every match has?"""
+        literals = sorted({literal.lower() for rule in self.rules for literal in rule.literals})
+        if not literals:
+            return "false"
+        return f"multiSearchAnyCaseInsensitive({expression}, [{', '.join(map(quote, literals))}])"
+
+    def redact_text(self, expression: str) -> str:
+        """As `redact`, but looks closely only at texts that pass the prefilter."""
+        return f"if({self.is_suspicious(expression)}, {self.redact(expression)}, {expression})"
+
+    def redact_attributes(self, expression: str) -> str:
+        """Return the SQL of a Map(…, String) whose content values are redacted and whose other values are not touched."""
+        return (
+            f"if({self.is_suspicious(f'arrayStringConcat(mapValues({expression}), char(10))')}, "
+            f"mapApply((key, value) -> (key, if({is_not_content('key')}, value, {self.redact('value')})), {expression}), "
+            f"{expression})"
+        )
+
+
+def is_not_content(key: str) -> str:
+    """Return the SQL that is true for attribute keys that are known not to be content."""
+    content = content_list()
+    keys = ", ".join(map(quote, content["not_content"]))
+    prefixes = " OR ".join(f"startsWith({key}, {quote(prefix)})" for prefix in content["not_content_prefixes"])
+    return f"({key} IN ({keys}) OR {prefixes})"
+
+
+def quote(text: str) -> str:
+    """Return `text` as a ClickHouse string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+@cache
+def content_list() -> dict[str, Any]:
+    """Return content.json: which columns and attribute keys are content."""
+    data: dict[str, Any] = json.loads(_packaged("content.json"))
+    return data
+
+
+def load_redaction(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = (), extra_file: Path | None = None) -> Redaction:
+    """
+    Return the packaged rules, plus optional ones by name, minus some by name, plus those of a file of the same form.
+
+    Raises:
+        ConfigError: an unknown name, or a rule that is not linear or not a regular expression.
+    """
+    data = json.loads(_packaged("patterns.json"))
+    default = [_rule(item) for item in data["rules"]]
+    optional = [_rule(item) for item in data["optional_rules"]]
+    known = {rule.name for rule in default + optional}
+    if unknown := {*enabled, *disabled} - known:
+        raise ConfigError(f"unknown redaction rules {sorted(unknown)}: known are {sorted(known)}")
+    rules = [rule for rule in default if rule.name not in disabled] + [rule for rule in optional if rule.name in enabled]
+    if extra_file is not None:
+        rules += _rules_of(extra_file)
+    return Redaction(tuple(rules))
+
+
+def _rules_of(file: Path) -> list[Rule]:
+    try:
+        return [_rule(item) for item in json.loads(file.read_text())["rules"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"redaction file {file} cannot be used: {error}") from error
+
+
+def _rule(item: dict[str, Any]) -> Rule:
+    rule = Rule(
+        name=item["name"],
+        literals=tuple(item["literals"]),
+        pattern=item["pattern"],
+        replacement=item["replacement"],
+        matches=tuple(item.get("matches", ())),
+        non_matches=tuple(item.get("non_matches", ())),
+    )
+    try:
+        re.compile(rule.pattern)
+    except re.error as error:
+        raise ConfigError(f"redaction rule {rule.name} is no regular expression: {error}") from error
+    if re.search(r"[+*}]\)[+*{]|\(\?[=!<]", rule.pattern):
+        raise ConfigError(f"redaction rule {rule.name} nests quantifiers or looks around: it may not be linear")
+    if not rule.literals:
+        raise ConfigError(f"redaction rule {rule.name} has no literals: every text would be looked at closely")
+    return rule
+
+
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text()

@@ -1,0 +1,117 @@
+-- One row per session. What the records say of the session, what its things add up to, and what the meters say, each as
+-- rows of one shape, then one GROUP BY: a predicate on workspace and session_id reaches the primary keys of all three.
+{% import 'merge.jinja' as merge with context %}
+{% set columns = [
+    ('first_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('last_at', "CAST(NULL, 'Nullable(DateTime64(9))')"),
+    ('legs', "CAST([], 'Array(String)')"),
+    ('user_id', "''"), ('user_email', "''"), ('organization_id', "''"), ('client_version', "(toDateTime64(0, 9), '')"),
+    ('services', "CAST([], 'Array(String)')"), ('entrypoints', "CAST([], 'Array(String)')"), ('query_sources', "CAST([], 'Array(String)')"),
+    ('attributes', "CAST([], 'Array(Tuple(String, String))')"), ('versions', "CAST([], 'Array(Tuple(String, String))')"),
+    ('is_ended', 'false'), ('is_private', 'false'),
+    ('turn_count', 'toUInt64(0)'), ('human_turn_count', 'toUInt64(0)'),
+    ('api_request_count', 'toUInt64(0)'), ('reported_count', 'toUInt64(0)'), ('logged_error_count', 'toUInt64(0)'), ('span_error_count', 'toUInt64(0)'),
+    ('cost_nanousd', 'toInt64(0)'), ('input_tokens', 'toUInt64(0)'), ('output_tokens', 'toUInt64(0)'), ('cache_read_tokens', 'toUInt64(0)'), ('cache_creation_tokens', 'toUInt64(0)'),
+    ('tool_call_count', 'toUInt64(0)'), ('tool_failure_count', 'toUInt64(0)'), ('tool_rejected_count', 'toUInt64(0)'), ('subagent_count', 'toUInt64(0)'), ('underived_count', 'toUInt64(0)'),
+    ('models', "CAST([], 'Array(String)')"), ('tools', "CAST([], 'Array(String)')"), ('skills', "CAST([], 'Array(String)')"), ('mcp_servers', "CAST([], 'Array(String)')"),
+    ('metered_nanousd', 'toInt64(0)'), ('metered_input_tokens', 'toUInt64(0)'), ('metered_output_tokens', 'toUInt64(0)'), ('metered_cache_read_tokens', 'toUInt64(0)'), ('metered_cache_creation_tokens', 'toUInt64(0)'),
+] %}
+{% macro row() %}workspace, session_id{% for name, empty in columns %}, {{ kwargs.get(name, empty) }} AS {{ name }}{% endfor %}{% endmacro %}
+CREATE OR REPLACE VIEW {{ argus }}.sessions {{ on_cluster }} AS
+WITH {{ merge.prices() }}
+SELECT
+    workspace,
+    session_id,
+    multiIf(
+        has(all_services, 'cowork'), 'cowork',
+        hasAny(all_services, ['claude-code-desktop', 'claude-desktop']), 'desktop',
+        has(all_query_sources, 'sdk') OR arrayExists(entrypoint -> startsWith(entrypoint, 'sdk'), all_entrypoints), 'agent-sdk',
+        has(all_services, 'claude-code') OR notEmpty(all_entrypoints), 'claude-code',
+        'other') AS surface,
+    user_id,
+    user_email,
+    organization_id,
+    client_version,
+    toDateTime64(coalesce(began_at, toDateTime64(0, 9)), 3, 'UTC') AS started_at,
+    toDateTime64(coalesce(active_at, toDateTime64(0, 9)), 3, 'UTC') AS ended_at,
+    is_ended,
+    multiIf(length(all_legs) > 1, 'both', has(all_legs, 'hook'), 'hook', 'native') AS coverage,
+    is_private,
+    turn_count,
+    human_turn_count,
+    api_request_count,
+    if(logged_error_count > 0, logged_error_count, span_error_count) AS api_error_count,
+    {{ merge.usd("if(cost_source = 'metrics', metered_nanousd, cost_nanousd)") }} AS cost_usd,
+    multiIf(reported_count > 0, 'events', metered_nanousd > 0, 'metrics', 'estimated') AS cost_source,
+    if(api_request_count > 0, input_tokens, metered_input_tokens) AS input_tokens,
+    if(api_request_count > 0, output_tokens, metered_output_tokens) AS output_tokens,
+    if(api_request_count > 0, cache_read_tokens, metered_cache_read_tokens) AS cache_read_tokens,
+    if(api_request_count > 0, cache_creation_tokens, metered_cache_creation_tokens) AS cache_creation_tokens,
+    tool_call_count,
+    tool_failure_count,
+    tool_rejected_count,
+    subagent_count,
+    models,
+    tools,
+    skills,
+    mcp_servers,
+    versions,
+    attributes,
+    if(length(all_legs) > 1, underived_count, 0) AS unmatched_count -- of both legs, without the key that would join them
+FROM
+(
+    SELECT
+        workspace,
+        session_id,
+        {% for name, _ in columns if name.endswith('_count') or name.endswith('nanousd') or name.endswith('_tokens') -%}
+        sum(parts.{{ name }}) AS {{ name }},
+        {% endfor -%}
+        {% for name in ['models', 'tools', 'skills', 'mcp_servers'] -%}
+        arraySort(groupUniqArrayArray(parts.{{ name }})) AS {{ name }},
+        {% endfor -%}
+        {% for name in ['legs', 'services', 'entrypoints', 'query_sources'] -%}
+        groupUniqArrayArray(parts.{{ name }}) AS all_{{ name }},
+        {% endfor -%}
+        {% for name in ['attributes', 'versions'] -%}
+        CAST(arraySort(groupUniqArrayArray(parts.{{ name }})), 'Map(String, String)') AS {{ name }},
+        {% endfor -%}
+        {% for name in ['user_id', 'user_email', 'organization_id', 'is_ended', 'is_private'] -%}
+        max(parts.{{ name }}) AS {{ name }},
+        {% endfor -%}
+        max(parts.client_version).2 AS client_version,
+        min(parts.first_at) AS began_at,
+        max(parts.last_at) AS active_at
+    FROM
+    (
+        -- What the records say of the session.
+        SELECT {{ row(first_at='first_at', last_at='last_at', legs='[toString(leg)]', user_id='user_id', user_email='user_email', organization_id='organization_id',
+            client_version='client_version', services='services', entrypoints='entrypoints', query_sources='query_sources', attributes='attributes', versions='versions',
+            is_ended='is_ended', is_private='is_private') }}
+        FROM {{ argus }}.session_facts
+        UNION ALL
+        -- What its things add up to.
+        SELECT {{ row(
+            first_at='CAST(min(first_ts), \'Nullable(DateTime64(9))\')', last_at='CAST(max(last_ts), \'Nullable(DateTime64(9))\')',
+            turn_count="uniqExactIf(things.prompt_id, things.prompt_id != '')", human_turn_count="countIf(thing = 'prompt' AND is_human)",
+            api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)',
+            logged_error_count='countIf(is_logged_error)', span_error_count="countIf(thing = 'api_error' AND NOT is_logged_error)",
+            cost_nanousd='sum(things.cost_nanousd)', input_tokens='sum(things.input_tokens)', output_tokens='sum(things.output_tokens)',
+            cache_read_tokens='sum(things.cache_read_tokens)', cache_creation_tokens='sum(things.cache_creation_tokens)',
+            tool_call_count="countIf(thing = 'tool_call')", tool_failure_count='countIf(success = false)', tool_rejected_count="countIf(decision = 'reject')",
+            subagent_count="countIf(thing = 'subagent' AND is_started)", underived_count="countIf(is_derived AND thing IN ('tool_call', 'message'))",
+            models="groupUniqArrayIf(toString(model), model != '')", tools="groupUniqArrayIf(toString(tool_name), tool_name != '')",
+            skills="groupUniqArrayIf(toString(skill), skill NOT IN ('', " ~ sentinels ~ "))", mcp_servers="groupUniqArrayIf(toString(mcp_server), mcp_server NOT IN ('', " ~ sentinels ~ "))") }}
+        FROM
+        (
+        {{ merge.things(['prompt', 'api_request', 'api_error', 'tool_call', 'subagent', 'event']) }}
+        ) AS things
+        GROUP BY workspace, session_id
+        UNION ALL
+        -- What the meters say: of each series the highest point.
+        SELECT {{ row(metered_nanousd='coalesce(max(facts.cost_nanousd), 0)', metered_input_tokens='coalesce(max(facts.input_tokens), 0)', metered_output_tokens='coalesce(max(facts.output_tokens), 0)',
+            metered_cache_read_tokens='coalesce(max(facts.cache_read_tokens), 0)', metered_cache_creation_tokens='coalesce(max(facts.cache_creation_tokens), 0)') }}
+        FROM {{ argus }}.facts
+        WHERE thing = 'metric' AND record IN ('claude_code.cost.usage', 'claude_code.token.usage')
+        GROUP BY workspace, session_id, series
+    ) AS parts
+    GROUP BY workspace, session_id
+)

@@ -1,0 +1,50 @@
+-- Building block of the text views: one row per API call, with what the assistant said in it, and one per message that
+-- belongs to no known call.
+--
+-- The legs share no key for a message, and its text is no key either: two turns may end with the same sentence. Both legs
+-- know its prompt, its agent and its original length; of equal ones the last is the last: counted from the end, the n-th
+-- of one leg is the n-th of the other. The hook has a message when it is displayed and, the last of a turn, when it stops.
+{% import 'merge.jinja' as merge with context %}
+CREATE OR REPLACE VIEW {{ argus }}.assistant_messages {{ on_cluster }} AS
+WITH {{ merge.prices() }}
+SELECT
+    workspace,
+    session_id,
+    prompt_id,
+    agent_id,
+    max(messages.request_id) AS request_id,
+    if(request_id != '', request_id, max(messages.identity)) AS message_id,
+    min(messages.said_at) AS said_at,
+    sum(messages.cost_nanousd) AS cost_nanousd,
+    max(messages.best) AS best,
+    best.4 AS text,
+    text != '' AND NOT best.1 AS is_truncated,
+    if(text != '', toString(best.3), if(max(side = 'native'), 'native', 'hook')) AS source
+FROM
+(
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY workspace, session_id, prompt_id, agent_id, text_length, side ORDER BY said_at DESC, identity DESC) AS nth_from_end
+    FROM
+    (
+        SELECT
+            workspace,
+            session_id,
+            thing,
+            identity,
+            multiIf(thing = 'api_request' OR max(facts.leg) = 'native', 'native', max(facts.record) = 'display', 'display', 'stop') AS side,
+            if(thing = 'api_request', identity, '') AS request_id,
+            max(facts.prompt_id) AS prompt_id,
+            max(facts.agent_id) AS agent_id,
+            coalesce(max(facts.text_length), 0) AS text_length,
+            min(facts.ts) AS said_at,
+            if(thing = 'api_request', {{ merge.cost_nanousd() }}, 0) AS cost_nanousd,
+            {{ merge.best('response') }} AS best
+        FROM
+        (
+        {{ merge.said(['api_request', 'message']) }}
+        ) AS facts
+        GROUP BY workspace, session_id, thing, identity
+    )
+) AS messages
+GROUP BY workspace, session_id, prompt_id, agent_id, if(text_length > 0, (text_length, toUInt64(nth_from_end), ''), (0, 0, identity))

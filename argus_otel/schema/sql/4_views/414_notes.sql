@@ -1,0 +1,25 @@
+-- Building block of the text views: what else happened: subagents, compactions, errors, notifications, start and end.
+{% import 'merge.jinja' as merge with context %}
+CREATE OR REPLACE VIEW {{ argus }}.notes {{ on_cluster }} AS
+SELECT
+    workspace,
+    session_id,
+    multiIf(thing = 'subagent', 'subagent', max(facts.record) = 'compaction', 'compaction', 'system') AS kind,
+    identity AS note_id,
+    min(facts.ts) AS noted_at,
+    max(facts.prompt_id) AS prompt_id,
+    if(thing = 'subagent', identity, max(facts.agent_id)) AS agent_id,
+    {{ merge.better_name('facts.tool_name') }} AS tool_name,
+    max((NOT facts.is_truncated, length(facts.text), facts.leg, facts.text)) AS best,
+    multiIf(
+        best.4 != '', best.4,
+        thing = 'subagent', max(facts.agent_type),
+        trimRight(concat(max(facts.record), ' ', max(facts.detail)))) AS text,
+    best.4 != '' AND NOT best.1 AS is_truncated,
+    if(best.4 != '', toString(best.3), {{ merge.first_leg() }}) AS source
+FROM
+(
+        {{ merge.said(['subagent', 'event', 'api_error']) }}
+) AS facts
+WHERE record NOT IN ('skill_activated', 'tool_call', 'tool_result', 'llm_request')
+GROUP BY workspace, session_id, thing, identity
