@@ -49,6 +49,11 @@ class Redaction:
             return "false"
         return f"multiSearchAnyCaseInsensitive({expression}, [{', '.join(map(quote, literals))}])"
 
+    def has_secret(self, expression: str) -> str:
+        """Return the SQL that is true where any rule matches `expression`: for bytes, which cannot be redacted in part."""
+        alternatives = "|".join(f"(?i:{rule.pattern[4:]})" if rule.pattern.startswith("(?i)") else f"(?:{rule.pattern})" for rule in self.rules)
+        return f"match({expression}, {quote(alternatives)})"
+
     def redact_text(self, expression: str) -> str:
         """As `redact`, but looks closely only at texts that pass the prefilter."""
         return f"if({self.is_suspicious(expression)}, {self.redact(expression)}, {expression})"

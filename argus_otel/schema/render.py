@@ -9,6 +9,7 @@ when their text changes.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
@@ -48,7 +49,9 @@ class Statement:
 
     @property
     def checksum(self) -> str:
-        return hashlib.sha256(self.sql.encode()).hexdigest()
+        """Of what the engine sees: comments and white space do not count."""
+        lines = (re.sub(r"\s*-- .*|^-+$", "", line).strip() for line in self.sql.splitlines())
+        return hashlib.sha256("\n".join(line for line in lines if line).encode()).hexdigest()
 
     @property
     def select(self) -> str:
@@ -81,7 +84,7 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "argus": settings.argus_database,
         "on_cluster": f"ON CLUSTER '{settings.cluster}'" if settings.cluster else "",
         "engine": lambda name: _engine(name, settings.cluster),
-        "redact": redaction.redact,
+        "has_secret": redaction.has_secret,
         "redact_text": redaction.redact_text,
         "redact_attributes": redaction.redact_attributes,
         "sentinels": ", ".join(map(quote, SENTINELS)),

@@ -1,60 +1,53 @@
--- otlp -> otel_logs: one row per log record, redacted. Resource and scope are shaped once per batch, not per record.
+-- otlp_logs -> otel_logs: one row per log record, its attributes shaped and redacted.
 {% import 'otlp.jinja' as otlp with context %}
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ otel }}.otlp_to_logs {{ on_cluster }} TO {{ otel }}.otel_logs AS
+WITH {{ otlp.redacted() }} AS redacted
 SELECT
-    {{ otlp.plausible_time('if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
-    {{ otlp.hex_id('record.trace_id') }} AS TraceId,
-    {{ otlp.hex_id('record.span_id') }} AS SpanId,
-    toUInt8(bitAnd(record.flags, 255)) AS TraceFlags,
-    record.severity_text AS SeverityText,
-    toUInt8(record.severity_number) AS SeverityNumber,
-    ResourceAttributes['service.name'] AS ServiceName,
-    {{ redact_text(otlp.text('record.body')) }} AS Body,
-    ResourceSchemaUrl,
-    ResourceAttributes,
-    ScopeSchemaUrl,
-    ScopeName,
-    ScopeVersion,
-    ScopeAttributes,
-    {{ otlp.attributes('record.attributes') }} AS LogAttributes,
-    record.event_name AS EventName,
-    workspace,
-    {{ otlp.plausible_time('record.observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
-    record.time_unix_nano AS TimeUnixNano,
-    record.observed_time_unix_nano AS ObservedTimeUnixNano,
-    {{ otlp.type('record.body') }} AS BodyType,
-    record.flags AS Flags,
-    {{ otlp.attribute_types('record.attributes') }} AS LogAttributeTypes,
-    ResourceAttributeTypes,
-    ScopeAttributeTypes,
-    record.dropped_attributes_count AS DroppedAttributesCount,
-    ResourceDroppedAttributesCount,
-    ScopeDroppedAttributesCount
+    * EXCEPT (plain, types),
+    redacted[1] AS LogAttributes,
+    types[1] AS LogAttributeTypes,
+    redacted[2][''] AS Body,
+    types[2][''] AS BodyType,
+    redacted[3] AS ResourceAttributes,
+    types[3] AS ResourceAttributeTypes,
+    redacted[4] AS ScopeAttributes,
+    types[4] AS ScopeAttributeTypes,
+    plain[3]['service.name'] AS ServiceName
 FROM
 (
     SELECT
-        workspace, received_at_ns,
-        ResourceSchemaUrl, ResourceAttributes, ResourceAttributeTypes, ResourceDroppedAttributesCount,
-        scope_logs.schema_url AS ScopeSchemaUrl,
-        scope_logs.scope.name AS ScopeName,
-        scope_logs.scope.version AS ScopeVersion,
-        {{ otlp.attributes('scope_logs.scope.attributes') }} AS ScopeAttributes,
-        {{ otlp.attribute_types('scope_logs.scope.attributes') }} AS ScopeAttributeTypes,
-        scope_logs.scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
-        arrayJoin(scope_logs.log_records) AS record
+        * EXCEPT (lists),
+        {{ otlp.shaped() }}
     FROM
     (
         SELECT
-            workspace, received_at_ns,
-            resource_logs.schema_url AS ResourceSchemaUrl,
-            {{ otlp.attributes('resource_logs.resource.attributes') }} AS ResourceAttributes,
-            {{ otlp.attribute_types('resource_logs.resource.attributes') }} AS ResourceAttributeTypes,
-            resource_logs.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
-            arrayJoin(resource_logs.scope_logs) AS scope_logs
-        FROM (SELECT workspace, received_at_ns, arrayJoin(logs.resource_logs) AS resource_logs FROM {{ otel }}.otlp)
+            workspace,
+            {{ otlp.plausible_time('if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
+            {{ otlp.plausible_time('record.observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
+            record.time_unix_nano AS TimeUnixNano,
+            record.observed_time_unix_nano AS ObservedTimeUnixNano,
+            {{ otlp.hex_id('record.trace_id') }} AS TraceId,
+            {{ otlp.hex_id('record.span_id') }} AS SpanId,
+            toUInt8(bitAnd(record.flags, 255)) AS TraceFlags,
+            record.flags AS Flags,
+            record.severity_text AS SeverityText,
+            toUInt8(record.severity_number) AS SeverityNumber,
+            record.event_name AS EventName,
+            record.dropped_attributes_count AS DroppedAttributesCount,
+            of_resource.schema_url AS ResourceSchemaUrl,
+            of_resource.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
+            of_scope.schema_url AS ScopeSchemaUrl,
+            of_scope.scope.name AS ScopeName,
+            of_scope.scope.version AS ScopeVersion,
+            of_scope.scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
+            [record.attributes, {{ otlp.as_list('record.body') }}, of_resource.resource.attributes, of_scope.scope.attributes] AS lists
+        FROM {{ otel }}.otlp_logs
+        ARRAY JOIN logs.resource_logs AS of_resource
+        ARRAY JOIN of_resource.scope_logs AS of_scope
+        ARRAY JOIN of_scope.log_records AS record
+        {% if drop_events %}
+        -- Noise that the configuration drops before landing; argus.dropped_records counts it.
+        WHERE replaceOne(coalesce(record.body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
+        {% endif %}
     )
 )
-{% if drop_events %}
--- Noise that the configuration drops before landing; argus.dropped_records counts it.
-WHERE replaceOne(coalesce(record.body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
-{% endif %}

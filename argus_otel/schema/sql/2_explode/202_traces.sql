@@ -1,71 +1,67 @@
--- otlp -> otel_traces: one row per span, redacted.
+-- otlp_traces -> otel_traces: one row per span, its attributes and those of its events and links shaped and redacted.
 {% import 'otlp.jinja' as otlp with context %}
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ otel }}.otlp_to_traces {{ on_cluster }} TO {{ otel }}.otel_traces AS
+WITH {{ otlp.redacted() }} AS redacted
 SELECT
-    {{ otlp.plausible_time('span.start_time_unix_nano', 'received_at_ns') }} AS Timestamp,
-    {{ otlp.hex_id('span.trace_id') }} AS TraceId,
-    {{ otlp.hex_id('span.span_id') }} AS SpanId,
-    {{ otlp.hex_id('span.parent_span_id') }} AS ParentSpanId,
-    span.trace_state AS TraceState,
-    span.name AS SpanName,
-    transform(span.kind, [0, 1, 2, 3, 4, 5], ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'], toString(span.kind)) AS SpanKind,
-    ResourceAttributes['service.name'] AS ServiceName,
-    ResourceAttributes,
-    ScopeName,
-    ScopeVersion,
-    {{ otlp.attributes('span.attributes') }} AS SpanAttributes,
-    if(span.end_time_unix_nano > span.start_time_unix_nano, span.end_time_unix_nano - span.start_time_unix_nano, 0) AS Duration,
-    transform(span.status.code, [0, 1, 2], ['Unset', 'Ok', 'Error'], toString(span.status.code)) AS StatusCode,
-    {{ redact_text('span.status.message') }} AS StatusMessage,
-    arrayMap(event -> {{ otlp.plausible_time('event.time_unix_nano', 'received_at_ns') }}, span.events) AS `Events.Timestamp`,
-    span.events.name AS `Events.Name`,
-    arrayMap(event -> {{ otlp.attributes('event.attributes') }}, span.events) AS `Events.Attributes`,
-    arrayMap(link -> {{ otlp.hex_id('link.trace_id') }}, span.links) AS `Links.TraceId`,
-    arrayMap(link -> {{ otlp.hex_id('link.span_id') }}, span.links) AS `Links.SpanId`,
-    span.links.trace_state AS `Links.TraceState`,
-    arrayMap(link -> {{ otlp.attributes('link.attributes') }}, span.links) AS `Links.Attributes`,
-    workspace,
-    span.start_time_unix_nano AS StartTimeUnixNano,
-    span.end_time_unix_nano AS EndTimeUnixNano,
-    span.flags AS Flags,
-    ResourceSchemaUrl,
-    ScopeSchemaUrl,
-    ScopeAttributes,
-    {{ otlp.attribute_types('span.attributes') }} AS SpanAttributeTypes,
-    ResourceAttributeTypes,
-    ScopeAttributeTypes,
-    arrayMap(event -> {{ otlp.attribute_types('event.attributes') }}, span.events) AS EventAttributeTypes,
-    span.events.time_unix_nano AS EventTimesUnixNano,
-    span.events.dropped_attributes_count AS EventDroppedAttributesCounts,
-    arrayMap(link -> {{ otlp.attribute_types('link.attributes') }}, span.links) AS LinkAttributeTypes,
-    span.links.dropped_attributes_count AS LinkDroppedAttributesCounts,
-    span.links.flags AS LinkFlags,
-    span.dropped_attributes_count AS DroppedAttributesCount,
-    span.dropped_events_count AS DroppedEventsCount,
-    span.dropped_links_count AS DroppedLinksCount,
-    ResourceDroppedAttributesCount,
-    ScopeDroppedAttributesCount
+    * EXCEPT (plain, types),
+    redacted[1] AS SpanAttributes,
+    types[1] AS SpanAttributeTypes,
+    redacted[2][''] AS StatusMessage,
+    redacted[3] AS ResourceAttributes,
+    types[3] AS ResourceAttributeTypes,
+    redacted[4] AS ScopeAttributes,
+    types[4] AS ScopeAttributeTypes,
+    arraySlice(redacted, 5, length(EventTimesUnixNano)) AS `Events.Attributes`,
+    arraySlice(types, 5, length(EventTimesUnixNano)) AS EventAttributeTypes,
+    arraySlice(redacted, 5 + length(EventTimesUnixNano)) AS `Links.Attributes`,
+    arraySlice(types, 5 + length(EventTimesUnixNano)) AS LinkAttributeTypes,
+    plain[3]['service.name'] AS ServiceName
 FROM
 (
     SELECT
-        workspace, received_at_ns,
-        ResourceSchemaUrl, ResourceAttributes, ResourceAttributeTypes, ResourceDroppedAttributesCount,
-        scope_spans.schema_url AS ScopeSchemaUrl,
-        scope_spans.scope.name AS ScopeName,
-        scope_spans.scope.version AS ScopeVersion,
-        {{ otlp.attributes('scope_spans.scope.attributes') }} AS ScopeAttributes,
-        {{ otlp.attribute_types('scope_spans.scope.attributes') }} AS ScopeAttributeTypes,
-        scope_spans.scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
-        arrayJoin(scope_spans.spans) AS span
+        * EXCEPT (lists),
+        {{ otlp.shaped() }}
     FROM
     (
         SELECT
-            workspace, received_at_ns,
-            resource_spans.schema_url AS ResourceSchemaUrl,
-            {{ otlp.attributes('resource_spans.resource.attributes') }} AS ResourceAttributes,
-            {{ otlp.attribute_types('resource_spans.resource.attributes') }} AS ResourceAttributeTypes,
-            resource_spans.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
-            arrayJoin(resource_spans.scope_spans) AS scope_spans
-        FROM (SELECT workspace, received_at_ns, arrayJoin(traces.resource_spans) AS resource_spans FROM {{ otel }}.otlp)
+            workspace,
+            {{ otlp.plausible_time('span.start_time_unix_nano', 'received_at_ns') }} AS Timestamp,
+            span.start_time_unix_nano AS StartTimeUnixNano,
+            span.end_time_unix_nano AS EndTimeUnixNano,
+            if(span.end_time_unix_nano > span.start_time_unix_nano, span.end_time_unix_nano - span.start_time_unix_nano, 0) AS Duration,
+            {{ otlp.hex_id('span.trace_id') }} AS TraceId,
+            {{ otlp.hex_id('span.span_id') }} AS SpanId,
+            {{ otlp.hex_id('span.parent_span_id') }} AS ParentSpanId,
+            span.trace_state AS TraceState,
+            span.flags AS Flags,
+            span.name AS SpanName,
+            transform(span.kind, [0, 1, 2, 3, 4, 5], ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'], toString(span.kind)) AS SpanKind,
+            transform(span.status.code, [0, 1, 2], ['Unset', 'Ok', 'Error'], toString(span.status.code)) AS StatusCode,
+            span.dropped_attributes_count AS DroppedAttributesCount,
+            arrayMap(time -> {{ otlp.plausible_time('time', 'received_at_ns') }}, span.events.time_unix_nano) AS `Events.Timestamp`,
+            span.events.time_unix_nano AS EventTimesUnixNano,
+            span.events.name AS `Events.Name`,
+            span.events.dropped_attributes_count AS EventDroppedAttributesCounts,
+            span.dropped_events_count AS DroppedEventsCount,
+            arrayMap(id -> {{ otlp.hex_id('id') }}, span.links.trace_id) AS `Links.TraceId`,
+            arrayMap(id -> {{ otlp.hex_id('id') }}, span.links.span_id) AS `Links.SpanId`,
+            span.links.trace_state AS `Links.TraceState`,
+            span.links.dropped_attributes_count AS LinkDroppedAttributesCounts,
+            span.links.flags AS LinkFlags,
+            span.dropped_links_count AS DroppedLinksCount,
+            of_resource.schema_url AS ResourceSchemaUrl,
+            of_resource.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
+            of_scope.schema_url AS ScopeSchemaUrl,
+            of_scope.scope.name AS ScopeName,
+            of_scope.scope.version AS ScopeVersion,
+            of_scope.scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
+            arrayConcat(
+                [span.attributes, {{ otlp.as_list(otlp.string_value('span.status.message')) }}, of_resource.resource.attributes, of_scope.scope.attributes],
+                span.events.attributes,
+                span.links.attributes) AS lists
+        FROM {{ otel }}.otlp_traces
+        ARRAY JOIN traces.resource_spans AS of_resource
+        ARRAY JOIN of_resource.scope_spans AS of_scope
+        ARRAY JOIN of_scope.spans AS span
     )
 )

@@ -1,0 +1,133 @@
+"""
+Bring a database to this version's schema: idempotent, resumable, and refusing what it does not know.
+
+Tables are made once; a table whose statement has changed since is refused, because its rows would be read wrongly. Views
+and materialized views hold no rows: they are replaced when their rendered text changes, which is how a changed redaction
+rule or dropped event takes effect. Each applied statement is recorded with its checksum, so half-done work goes on where
+it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from argus_otel.errors import SchemaError
+from argus_otel.privacy.redaction import quote
+from argus_otel.schema.render import SchemaSettings, Statement, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+MINIMUM_VERSION = (25, 8)
+"""The protobuf schema travels with the INSERT from here on."""
+
+Action = Literal["create", "replace", "unchanged"]
+
+
+class Database(Protocol):
+    """What migrating needs of a store."""
+
+    def execute(self, sql: str) -> None: ...
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, str]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement and what is to be done with it."""
+
+    statement: Statement
+    action: Action
+
+
+def plan(database: Database, settings: SchemaSettings) -> list[Step]:
+    """
+    Return what `migrate` would do, in order; changes nothing.
+
+    Raises:
+        SchemaError: the engine is too old, a table's statement has changed, or a newer version was here.
+    """
+    _check_version(database)
+    applied = _applied(database, settings)
+    statements = render(settings)
+    if unknown := sorted(applied.keys() - {statement.name for statement in statements}):
+        raise SchemaError(f"{settings.argus_database} was migrated by another version of argus-otel (it has {unknown[0]}): use that version or a newer one")
+    return [Step(statement, _action(statement, applied.get(statement.name))) for statement in statements]
+
+
+def migrate(database: Database, settings: SchemaSettings) -> list[Step]:
+    """
+    Apply the plan and return it. Safe to repeat and to interrupt.
+
+    Raises:
+        SchemaError: as `plan`.
+        StoreError: what the engine said of a statement; what was applied before stays.
+    """
+    _check_version(database)
+    on_cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
+    for name in (settings.otel_database, settings.argus_database):
+        database.execute(f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
+    database.execute(_record_table(settings, on_cluster))
+    steps = plan(database, settings)
+    for step in steps:
+        if step.action != "unchanged":
+            logger.info("schema: %s %s", step.action, step.statement.target)
+            _apply(database, step.statement, on_cluster)
+            _record(database, settings, step.statement)
+    return steps
+
+
+def _apply(database: Database, statement: Statement, on_cluster: str) -> None:
+    database.execute(statement.sql)
+    if statement.kind == "materialized_view":
+        # It may have been there, with the query of another configuration.
+        database.execute(f"ALTER TABLE {statement.target}{on_cluster} MODIFY QUERY {statement.select}")
+
+
+def _action(statement: Statement, recorded: str | None) -> Action:
+    if recorded == statement.checksum:
+        return "unchanged"
+    if recorded is None:
+        return "create"
+    if statement.kind == "table":
+        raise SchemaError(f"table {statement.target} was made by a different {statement.name}.sql: its rows cannot be read by this version; restore that version, or start an empty database")
+    return "replace"
+
+
+def _check_version(database: Database) -> None:
+    text = database.rows("SELECT version() AS version")[0]["version"]
+    version = tuple(int(part) for part in text.split(".")[:2])
+    if version < MINIMUM_VERSION:
+        raise SchemaError(f"ClickHouse {text} is too old: at least {'.'.join(map(str, MINIMUM_VERSION))} is needed to receive OTLP")
+
+
+def _applied(database: Database, settings: SchemaSettings) -> dict[str, str]:
+    exists = database.rows(
+        "SELECT count() AS found FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+        {"database": settings.argus_database},
+    )
+    if not int(exists[0]["found"]):
+        return {}
+    rows = database.rows(f"SELECT name, checksum FROM {settings.argus_database}.schema_migrations FINAL")
+    return {row["name"]: row["checksum"] for row in rows}
+
+
+def _record_table(settings: SchemaSettings, on_cluster: str) -> str:
+    engine = "ReplacingMergeTree(applied_at)"
+    if settings.cluster:
+        engine = "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}', applied_at)"
+    return (
+        f"CREATE TABLE IF NOT EXISTS {settings.argus_database}.schema_migrations{on_cluster}"
+        f" (name String, checksum String, applied_at DateTime64(9) DEFAULT now64(9)) ENGINE = {engine} ORDER BY name"
+    )
+
+
+def _record(database: Database, settings: SchemaSettings, statement: Statement) -> None:
+    database.execute(
+        f"INSERT INTO {settings.argus_database}.schema_migrations (name, checksum)"
+        f" SELECT {quote(statement.name)}, {quote(statement.checksum)}"
+    )

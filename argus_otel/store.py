@@ -1,0 +1,211 @@
+"""
+ClickHouse, embedded or a server, behind one small interface; the only place that turns its errors into ours.
+
+Embedded is chDB: the engine lives in this process, one data folder per process, any number of handles. A server is
+reached over HTTP. Both run the same SQL; only the way of an INSERT's bytes differs: a file that the engine reads itself, or
+a request body.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Protocol
+
+import chdb
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from argus_otel.errors import ConfigError, StoreError, StoreRefusedError, StoreUnavailableError
+from argus_otel.schema.render import protobuf_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+PERMANENT_CODES = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        33,  # CANNOT_READ_ALL_DATA
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        72,  # CANNOT_PARSE_NUMBER
+        117,  # INCORRECT_DATA
+        128,  # TOO_LARGE_ARRAY_SIZE
+        131,  # TOO_LARGE_STRING_SIZE
+        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+        407,  # DECIMAL_OVERFLOW
+        436,  # PROTOBUF_BAD_CAST
+        444,  # UNKNOWN_PROTOBUF_FORMAT
+    }
+)
+"""What only the data can be at fault for. Everything else, memory, time, network and disk above all, may pass."""
+
+LOAD_SETTINGS: dict[str, str] = {
+    "async_insert": "0",  # the loader batches
+    "materialized_views_ignore_errors": "0",  # a fact that fails must fail the load
+    "max_insert_threads": "1",
+    "max_partitions_per_insert_block": "0",  # old data arrives months at once
+    "parallel_view_processing": "0",
+}
+
+
+class Store(Protocol):
+    """A ClickHouse. Methods may block; each may be called from any thread."""
+
+    def execute(self, sql: str) -> None:
+        """Run a statement that returns nothing."""
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Run a query with `{name:Type}` parameters; 64-bit integers are int, times are text."""
+
+    def insert(self, segments: Sequence[Path], table: str) -> None:
+        """Insert files of length-delimited envelopes into one landing table, all in one INSERT."""
+
+    def close(self) -> None:
+        """Release the engine or the connection; may be called twice."""
+
+
+class EmbeddedStore:
+    """
+    The engine in this process, on one folder that no other process may have open.
+
+    Raises:
+        ConfigError: the folder is in use by another process, or cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._keeper = chdb.connect(str(folder))  # the engine lives as long as one handle is open
+        except RuntimeError as error:
+            raise ConfigError(f"cannot open the engine on {folder}: is another argus-otel running on it? ({error})") from error
+
+    def connect(self) -> Any:  # noqa: ANN401 - chDB's connection has no useful type
+        """Return a new handle on the engine, about a millisecond; settings are its own."""
+        return chdb.connect(str(self._folder))
+
+    def execute(self, sql: str) -> None:
+        with self._handle() as handle:
+            handle.query(sql)
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        with self._handle() as handle:
+            for name, value in (parameters or {}).items():
+                handle.query(f"SET param_{name} = {_quote(value)}")
+            answer = handle.query(f"{sql} SETTINGS output_format_json_quote_64bit_integers = 0", "JSON").bytes()
+        rows: list[dict[str, Any]] = json.loads(answer)["data"]
+        return rows
+
+    def insert(self, segments: Sequence[Path], table: str) -> None:
+        # A schema file, not a string: the engine would cache a string in the working directory.
+        with resources.as_file(resources.files("argus_otel.schema").joinpath("otlp.proto")) as proto, self._handle() as handle:
+            settings = {**LOAD_SETTINGS, "format_schema": f"{proto.with_suffix('')}:Envelope"}
+            rendered = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
+            with handle.send_insert(f"INSERT INTO {table} SETTINGS {rendered}", "Protobuf") as inserter:
+                for chunk in _chunks(segments):
+                    inserter.append(chunk)
+                inserter.finish()
+
+    def close(self) -> None:
+        self._keeper.close()
+
+    @contextmanager
+    def _handle(self) -> Iterator[Any]:
+        handle = self.connect()
+        try:
+            yield handle
+        except RuntimeError as error:
+            raise _error_of(str(error)) from error
+        finally:
+            handle.close()
+
+
+class ServerStore:
+    """A ClickHouse server, by a URL like `http://user:password@host:8123` (https: 8443)."""
+
+    def __init__(self, url: str, connect_timeout_s: int = 10, query_timeout_s: int = 300) -> None:
+        try:
+            self._client = clickhouse_connect.get_client(
+                dsn=url, connect_timeout=connect_timeout_s, send_receive_timeout=query_timeout_s, autogenerate_session_id=False
+            )
+        except ClickHouseError as error:
+            raise _server_error(error) from error
+        except ValueError as error:
+            raise ConfigError(f"clickhouse: not a usable URL: {error}") from error
+
+    def execute(self, sql: str) -> None:
+        with _translated():
+            self._client.command(sql)
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        with _translated():
+            result = self._client.query(sql, parameters=dict(parameters or {}))
+        return list(result.named_results())
+
+    def insert(self, segments: Sequence[Path], table: str) -> None:
+        settings = {
+            **LOAD_SETTINGS,
+            "format_schema_source": "string",
+            "format_schema": protobuf_schema(),
+            "format_schema_message_name": "Envelope",
+        }
+        with _translated():
+            self._client.raw_insert(table, insert_block=_chunks(segments), fmt="Protobuf", settings=settings)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def open_store(clickhouse: str, embedded_folder: Path) -> EmbeddedStore | ServerStore:
+    """Return the store that the configuration names: `embedded`, or the URL of a server."""
+    if clickhouse == "embedded":
+        return EmbeddedStore(embedded_folder)
+    return ServerStore(clickhouse)
+
+
+_CHUNK_BYTES = 1 << 20
+
+
+def _chunks(segments: Sequence[Path]) -> Iterator[bytes]:
+    for path in segments:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        raise _server_error(error) from error
+    except OSError as error:
+        raise StoreUnavailableError(f"clickhouse cannot be reached: {error}") from error
+
+
+def _server_error(error: ClickHouseError) -> StoreError:
+    code = getattr(error, "code", None)
+    if isinstance(error, DatabaseError) and isinstance(code, int) and code > 0:
+        return _classified(str(error), code)
+    return _error_of(str(error))
+
+
+def _error_of(text: str) -> StoreError:
+    match = re.search(r"Code: (\d+)", text)
+    return _classified(text, int(match[1]) if match else 0)
+
+
+def _classified(text: str, code: int) -> StoreError:
+    if code in PERMANENT_CODES:
+        return StoreRefusedError(text, code)
+    return StoreUnavailableError(text, code)
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
