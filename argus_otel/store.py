@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,8 @@ from argus_otel.schema.render import protobuf_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from clickhouse_connect.driver import Client
 
 PERMANENT_CODES = frozenset(
     {
@@ -127,25 +130,26 @@ class EmbeddedStore:
 
 
 class ServerStore:
-    """A ClickHouse server, by a URL like `http://user:password@host:8123` (https: 8443)."""
+    """
+    A ClickHouse server, by a URL like `http://user:password@host:8123` (https: 8443).
+
+    Connects at the first use, so that a server that is away stops nobody from starting.
+    """
 
     def __init__(self, url: str, connect_timeout_s: int = 10, query_timeout_s: int = 300) -> None:
-        try:
-            self._client = clickhouse_connect.get_client(
-                dsn=url, connect_timeout=connect_timeout_s, send_receive_timeout=query_timeout_s, autogenerate_session_id=False
-            )
-        except ClickHouseError as error:
-            raise _server_error(error) from error
-        except ValueError as error:
-            raise ConfigError(f"clickhouse: not a usable URL: {error}") from error
+        self._url = url
+        self._connect_timeout_s = connect_timeout_s
+        self._query_timeout_s = query_timeout_s
+        self._connecting = threading.Lock()
+        self._client: Client | None = None
 
     def execute(self, sql: str) -> None:
         with _translated():
-            self._client.command(sql)
+            self._connected().command(sql)
 
     def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         with _translated():
-            result = self._client.query(sql, parameters=dict(parameters or {}))
+            result = self._connected().query(sql, parameters=dict(parameters or {}))
         return list(result.named_results())
 
     def insert(self, segments: Sequence[Path], table: str) -> None:
@@ -156,10 +160,22 @@ class ServerStore:
             "format_schema_message_name": "Envelope",
         }
         with _translated():
-            self._client.raw_insert(table, insert_block=_chunks(segments), fmt="Protobuf", settings=settings)
+            self._connected().raw_insert(table, insert_block=_chunks(segments), fmt="Protobuf", settings=settings)
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _connected(self) -> Client:
+        with self._connecting:
+            if self._client is None:
+                self._client = clickhouse_connect.get_client(
+                    dsn=self._url,
+                    connect_timeout=self._connect_timeout_s,
+                    send_receive_timeout=self._query_timeout_s,
+                    autogenerate_session_id=False,
+                )
+            return self._client
 
 
 def open_store(clickhouse: str, embedded_folder: Path) -> EmbeddedStore | ServerStore:

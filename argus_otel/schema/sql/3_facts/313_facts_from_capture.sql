@@ -10,7 +10,7 @@ SELECT
     workspace,
     multiIf(
         kind = 'user_prompt' AND SpanAttributes['prompt.id'] != '', 'prompt',
-        kind IN ('tool_call', 'tool_result') AND tool_use != '', 'tool_call',
+        (kind IN ('tool_call', 'tool_result') OR hook = 'PermissionDenied') AND tool_use != '', 'tool_call',
         kind = 'assistant_message', 'message',
         kind IN ('subagent_start', 'subagent_stop') AND SpanAttributes['agent_id'] != '', 'subagent',
         'event') AS thing,

@@ -13,7 +13,7 @@ WITH
             [('input', SpanAttributes['gen_ai.tool.call.arguments']), ('output', SpanAttributes['gen_ai.tool.call.result']), ('error', SpanAttributes['argus.tool.error'])],
         kind = 'compaction', [('note', SpanAttributes['argus.compaction.summary'])],
         kind = 'notification', [('note', SpanAttributes['argus.notification.message'])],
-        kind = 'permission', [('note', {{ facts.or_else("SpanAttributes['argus.permission.reason']", "SpanAttributes['argus.permission.input']") }})],
+        kind = 'permission', [('note', SpanAttributes['argus.permission.reason'])], -- what was asked for stands on the call
         [('note', '')]) AS said
 SELECT
     workspace,

@@ -1,0 +1,178 @@
+"""
+What a user writes: one model with every setting, its default and its meaning.
+
+Precedence: flag, then `ARGUS_OTEL_*` variable, then config file (TOML), then default. Unknown keys are refused, not
+ignored: a misspelt limit is no limit. docs/configuration.md is generated from this model.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from argus_otel.errors import ConfigError
+
+GIB = 1 << 30
+MIB = 1 << 20
+DAY_S = 86_400
+
+
+def default_data_dir() -> Path:
+    """Return the folder that the operating system has for an application's data."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "argus-otel"
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65_535:
+        raise ValueError("must be HOST:PORT, port 0 for any free one")
+    return value
+
+
+def _clickhouse(value: str) -> str:
+    if value != "embedded" and urlsplit(value).scheme not in ("http", "https"):
+        raise ValueError("must be `embedded` or a URL like http://user:password@host:8123")
+    return value
+
+
+def _identifier(value: str) -> str:
+    if not value.isidentifier():
+        raise ValueError("must be letters, digits and underscores")
+    return value
+
+
+def _split(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or the file holds
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Config(BaseSettings):
+    """All settings; the descriptions are the documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="ARGUS_OTEL_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="Folder of the spool, the embedded engine and the control socket.")
+    otlp_grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received. Port 0 picks a free one.")
+    otlp_http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received; also /health and /metrics.")
+    clickhouse: Annotated[str, AfterValidator(_clickhouse)] = Field("embedded", description="`embedded`, or the URL of a ClickHouse server with user and password.")
+    clickhouse_http: Address = Field("127.0.0.1:8123", description="Where the embedded engine answers ClickHouse's HTTP interface, read-only.")
+    clickhouse_http_user: str = Field("default", description="User of that endpoint.")
+    clickhouse_http_password_file: Path | None = Field(None, description="File with its password. Without one the endpoint answers on loopback only.")
+    token_file: Path | None = Field(None, description="File with the bearer token that senders must present. Without one any sender is accepted.")
+    tls_certificate: Path | None = Field(None, description="PEM certificate chain for both OTLP listeners.")
+    tls_key: Path | None = Field(None, description="PEM private key of that certificate.")
+    migrate: bool = Field(default=False, description="Migrate a ClickHouse server at start. The embedded engine always is.")
+    otel_database: Identifier = Field("otel", description="Database of the landing tables.")
+    argus_database: Identifier = Field("argus", description="Database of facts and views.")
+    cluster: str | None = Field(None, description="Name of a ClickHouse cluster to create everything ON.")
+    body_bytes_max: int = Field(64 * MIB, ge=1024, description="Largest request, after decompression too.")
+    expanded_bytes_max: int = Field(256 * MIB, ge=1024, description="Largest request once resource and scope stand beside each record.")
+    spool_bytes_max: int = Field(4 * GIB, ge=16 * MIB, description="Bound of the spool; beyond it senders are told to retry.")
+    load_expanded_bytes_max: int = Field(128 * MIB, ge=MIB, description="Bound of one INSERT in expanded bytes.")
+    dead_letter_bytes_max: int = Field(GIB, ge=MIB, description="Bound of the dead letters; the oldest are dropped first, counted.")
+    dead_letter_age_s_max: int = Field(30 * DAY_S, ge=60, description="Age after which dead letters are dropped, counted.")
+    drop_events: Names = Field((), description="Log events dropped before landing, e.g. hook_execution_start,hook_execution_complete.")
+    redaction_enable: Names = Field((), description="Optional redaction rules to add, e.g. email_address.")
+    redaction_disable: Names = Field((), description="Redaction rules to leave out.")
+    redaction_file: Path | None = Field(None, description="JSON file with further rules, in the form of privacy/patterns.json.")
+    query_seconds_max: int = Field(60, ge=1, description="Longest query at the embedded endpoint.")
+    query_memory_bytes_max: int = Field(2 * GIB, ge=64 * MIB, description="Memory of one query at the embedded endpoint.")
+    query_result_rows_max: int = Field(1_000_000, ge=1, description="Rows that one query may return.")
+    query_concurrency_max: int = Field(8, ge=1, description="Queries at the same time; more are refused.")
+    telemetry_otlp: str | None = Field(None, description="OTLP/gRPC endpoint to which argus-otel's own metrics are exported as well.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged, to stderr.")
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log lines.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_from_text(cls, values: dict[str, Any]) -> dict[str, Any]:
+        lists = ("drop_events", "redaction_enable", "redaction_disable")
+        return {name: _split(value) if name in lists else value for name, value in values.items()}
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Config:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: give both or none")
+        return self
+
+
+def load_config(flags: dict[str, Any], file: Path | None = None) -> Config:
+    """
+    Return the configuration: flags over environment over file over defaults.
+
+    Raises:
+        ConfigError: a key is unknown, a value is not allowed, or a file cannot be read; names each.
+    """
+    in_file = _read(file) if file is not None else {}
+
+    class Layered(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, in_file)
+
+    _refuse_unknown_variables()
+    try:
+        return Layered(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(item) for item in error.errors())) from None
+
+
+def read_secret(file: Path | None) -> str | None:
+    """
+    Return the one-line secret in a file, None for no file.
+
+    Raises:
+        ConfigError: it cannot be read or is empty.
+    """
+    if file is None:
+        return None
+    try:
+        secret = file.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    if not secret:
+        raise ConfigError(f"{file} is empty: it must hold the secret")
+    return secret
+
+
+NOT_SETTINGS = frozenset({"ARGUS_OTEL_CONFIG", "ARGUS_OTEL_URL", "ARGUS_OTEL_ENDPOINT", "ARGUS_OTEL_TOKEN", "ARGUS_OTEL_CAPTURE_LEVEL", "ARGUS_OTEL_VALUE_BYTES_MAX"})
+"""Variables of the same prefix that the commands and the capture plugin read themselves."""
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"ARGUS_OTEL_{name.upper()}" for name in Config.model_fields} | NOT_SETTINGS
+    if unknown := sorted(name for name in os.environ if name.startswith("ARGUS_OTEL_") and name not in known):
+        raise ConfigError(f"unknown variable {unknown[0]}: see docs/configuration.md")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read config file {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config file {file} is no TOML: {error}") from error
+
+
+def _explain(item: Any) -> str:  # noqa: ANN401 - pydantic's error dictionary
+    key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key}: see docs/configuration.md"
+    return f"{key}: {item['msg'].removeprefix('Value error, ')} (given: {item['input']!r})" if item["loc"] else item["msg"].removeprefix("Value error, ")

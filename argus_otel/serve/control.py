@@ -1,0 +1,123 @@
+"""
+The control socket: how commands that change a running service reach it, and `doctor` asks how it is.
+
+A Unix socket in the data folder, mode 0600: whoever may write the data folder may command, nobody else. HTTP with JSON
+over it; errors come as {"error": …} with status 400 (permanent) or 503 (retryable).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from argus_otel.errors import ArgusError, RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from starlette.requests import Request
+
+SOCKET_PATH_BYTES_MAX = 100
+"""The kernel's bound is 108 with the final zero; a longer data folder gets its socket in a temporary one."""
+
+
+class Letter(Protocol):
+    """A dead letter as a dataclass; its envelope is not part of it."""
+
+    letter_id: str
+
+
+class Letters(Protocol):
+    """What the control needs of the dead letters."""
+
+    def letters(self) -> Sequence[Any]: ...
+
+
+class Control:
+    """Answers on the socket; `start` once, `stop` may be repeated."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        status: Callable[[], dict[str, Any]],
+        migrate: Callable[[], list[dict[str, str]]],
+        dead_letters: Letters,
+        show: Callable[[str], dict[str, Any]],
+        retry: Callable[[Iterable[str]], Sequence[Any]],
+    ) -> None:
+        self._data_dir = data_dir
+        self._status = status
+        self._migrate = migrate
+        self._dead_letters = dead_letters
+        self._show = show
+        self._retry = retry
+        self._temporary: Path | None = None
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Listen and return the socket's path."""
+        path = self._data_dir / "control.sock"
+        if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+            self._temporary = Path(tempfile.mkdtemp(prefix="argus-otel-"))
+            path = self._temporary / "control.sock"
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        old_mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(old_mask)
+        config = uvicorn.Config(self._application(), lifespan="off", access_log=False, log_level="warning", log_config=None)
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001 - `serve` would take over the process's signals
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+        return str(path)
+
+    async def stop(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+            self._server = None
+        (self._data_dir / "control.sock").unlink(missing_ok=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/status", self._handle(lambda _: self._status())),
+                Route("/migrate", self._handle(lambda _: self._migrate()), methods=["POST"]),
+                Route("/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])),
+                Route("/dead-letters/show", self._handle(lambda body: self._show(body["id"])), methods=["POST"]),
+                Route("/dead-letters/retry", self._handle(self._retry_letters), methods=["POST"]),
+            ]
+        )
+
+    def _retry_letters(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        return [asdict(letter) for letter in self._retry(body["ids"])]
+
+    def _handle(self, action: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Any]:
+        async def handle(request: Request) -> JSONResponse:
+            body = await request.json() if request.method == "POST" and await request.body() else {}
+            try:
+                return JSONResponse(await run_in_threadpool(action, body))
+            except ArgusError as error:
+                return JSONResponse({"error": str(error)}, 503 if isinstance(error, RetryableError) else 400)
+
+        return handle
