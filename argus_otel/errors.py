@@ -45,7 +45,9 @@ class BodyTooLargeError(PermanentError):
     """The body, as sent or inflated, is over the limit."""
 
     def __init__(self, size_bytes: int, size_bytes_max: int) -> None:
-        super().__init__(f"body of at least {size_bytes} bytes is over the limit of {size_bytes_max}: send smaller batches")
+        super().__init__(
+            f"body of at least {size_bytes} bytes is over the limit of {size_bytes_max}: send smaller batches"
+        )
         self.size_bytes = size_bytes
         self.size_bytes_max = size_bytes_max
 
@@ -99,6 +101,17 @@ class StoreRefusedError(StoreError, PermanentError):
 
 class StoreUnavailableError(StoreError, RetryableError):
     """Anything else: network, memory, time, disk, or a code that nobody classified."""
+
+
+# What a person asked for
+
+
+class UnknownDeadLetterError(PermanentError):
+    """No dead letter has this id: it expired, was sent again, or never was."""
+
+    def __init__(self, letter_id: str) -> None:
+        super().__init__(f"no dead letter {letter_id!r}: `argus-otel dead-letter list` shows those that are held")
+        self.letter_id = letter_id
 
 
 # What the schema met

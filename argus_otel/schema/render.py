@@ -21,7 +21,7 @@ from argus_otel.privacy.redaction import Redaction, load_redaction, quote
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-Kind = Literal["table", "materialized_view", "view"]
+Kind = Literal["table", "data", "materialized_view", "view"]
 
 SENTINELS = ("<REDACTED>", "custom", "custom_skill", "third-party", "mcp_tool", "mcp_other")
 """What stands for a name that the sender redacted (facts: native telemetry, traps 3 and 12)."""
@@ -98,6 +98,14 @@ def _engine(name: str, cluster: str | None) -> str:
     return f"Replicated{name}('/clickhouse/tables/{{shard}}/{{database}}/{{table}}', '{{replica}}')"
 
 
+_KINDS: dict[str, Kind] = {
+    "CREATE TABLE": "table",
+    "INSERT INTO": "data",
+    "CREATE MATERIALIZED VIEW": "materialized_view",
+    "CREATE OR REPLACE VIEW": "view",
+}
+
+
 def _layers() -> list[Traversable]:
     root = resources.files(__package__).joinpath("sql")
     return sorted((entry for entry in root.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
@@ -109,11 +117,7 @@ def _files(layer: Traversable) -> list[Traversable]:
 
 def _statement(environment: jinja2.Environment, layer: str, file: Traversable) -> Statement:
     sql = environment.get_template(f"{layer}/{file.name}").render().strip()
-    create = next(line for line in sql.splitlines() if line.startswith("CREATE "))
-    kind: Kind = "table"
-    if create.startswith("CREATE MATERIALIZED VIEW"):
-        kind = "materialized_view"
-    elif create.startswith("CREATE OR REPLACE VIEW"):
-        kind = "view"
-    target = next(word for word in create.split() if "." in word)
+    first = next(line for line in sql.splitlines() if line.startswith(tuple(_KINDS)))
+    kind = next(kind for prefix, kind in _KINDS.items() if first.startswith(prefix))
+    target = next(word for word in first.split() if "." in word)
     return Statement(file.name.removesuffix(".sql"), kind, target, sql)

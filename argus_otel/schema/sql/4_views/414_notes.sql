@@ -14,7 +14,9 @@ SELECT
     multiIf(
         best.4 != '', best.4,
         thing = 'subagent', max(facts.agent_type),
-        trimRight(concat(max(facts.record), ' ', max(facts.detail)))) AS text,
+        max(facts.record) = 'permission', if(max(facts.detail) = 'PermissionRequest', 'permission asked', 'permission denied'),
+        max(facts.record) = 'api_error', trimRight(concat('API error ', max(facts.error_type))),
+        trimRight(concat(replaceAll(max(facts.record), '_', ' '), ' ', max(facts.detail)))) AS text,
     best.4 != '' AND NOT best.1 AS is_truncated,
     if(best.4 != '', toString(best.3), {{ merge.first_leg() }}) AS source
 FROM

@@ -1,0 +1,276 @@
+"""
+The composition root: a configuration in, a running service out. The only place where the stages meet.
+
+    receive ──append──▶ spool ◀──take── load ──insert──▶ store (embedded engine or server) ◀──query── serve
+                                                              ▲
+                                                     control (a socket in the data folder)
+
+Starts from the back to the front, so that nothing is accepted before it can be kept; stops from the front to the back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import threading
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from argus_otel import __version__
+from argus_otel.config import Config, read_secret
+from argus_otel.envelope import Signal
+from argus_otel.errors import ConfigError, SchemaError, StoreUnavailableError
+from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
+from argus_otel.load.dead_letters import observe_dead_letters
+from argus_otel.privacy.redaction import load_redaction
+from argus_otel.receive import Receiver, ReceiveSettings
+from argus_otel.schema.migrate import migrate, plan
+from argus_otel.schema.render import SchemaSettings
+from argus_otel.serve.control import Control
+from argus_otel.serve.endpoint import Endpoint, EndpointSettings
+from argus_otel.serve.operations import operations_routes
+from argus_otel.spool import Spool, SpoolSettings, observe_spool
+from argus_otel.store import EmbeddedStore, ServerStore, open_store
+from argus_otel.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S_MAX = 10.0
+"""How long a stop may go on loading; what is left stays in the spool and loads at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningAddresses:
+    """Where a running service is; the first line on stdout and DATA_DIR/run.json."""
+
+    otlp_grpc: str
+    otlp_http: str
+    clickhouse_http: str
+    data_dir: str
+    control_socket: str
+
+
+def schema_settings(config: Config) -> SchemaSettings:
+    """Return what the configuration says of the schema."""
+    return SchemaSettings(
+        otel_database=config.otel_database,
+        argus_database=config.argus_database,
+        cluster=config.cluster,
+        redaction=load_redaction(config.redaction_enable, config.redaction_disable, config.redaction_file),
+        drop_events=config.drop_events,
+    )
+
+
+class Service:
+    """
+    One running argus-otel. `start` once, then `stop`; a stop without a start is harmless.
+
+    Raises:
+        ConfigError: at construction or start: a file is missing, a port is taken, another process has the data folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._schema = schema_settings(config)
+        self._token = read_secret(config.token_file)
+        self._endpoint_password = read_secret(config.clickhouse_http_password_file)
+        self._schema_lock = threading.Lock()
+        self._is_schema_ready = False
+        self._is_ready = False
+        self._cleanups: list[Callable[[], Any]] = []
+
+    async def start(self) -> RunningAddresses:
+        """Bring everything up and return the addresses; what was started is stopped again if a part fails."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop accepting, load what is in the spool for at most DRAIN_S_MAX, and close. May be called twice."""
+        self._is_ready = False
+        while self._cleanups:
+            outcome = self._cleanups.pop()()
+            if asyncio.iscoroutine(outcome):
+                await outcome
+
+    def _later(self, cleanup: Callable[[], Any]) -> None:
+        self._cleanups.append(cleanup)
+
+    async def _start(self) -> RunningAddresses:
+        config = self._config
+        _private_folder(config.data_dir)
+        telemetry = Telemetry(config.telemetry_otlp)
+        self._later(telemetry.close)
+        loader_folder = config.data_dir / "load"
+        ledger = Ledger(loader_folder / "ledger")
+        self._later(ledger.close)
+        spool = Spool(
+            SpoolSettings(config.data_dir / "spool", bytes_max=config.spool_bytes_max),
+            loaded_through=ledger.entry.loaded_through,
+            received_records=ledger.entry.received_records,
+        )
+        self._later(spool.close)
+        store = open_store(config.clickhouse, config.data_dir / "clickhouse")
+        self._later(store.close)
+        if isinstance(store, EmbeddedStore):
+            await asyncio.to_thread(self._prepare_schema, store)
+        dead_letters = self._open_dead_letters(telemetry, ledger, spool)
+        loader = Loader(
+            spool,
+            lambda segments, signals: self._insert(store, segments, signals),
+            dead_letters,
+            ledger,
+            telemetry,
+            LoadSettings(loader_folder / "scratch", expanded_bytes_max=config.load_expanded_bytes_max),
+        )
+        loader.start()
+        self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
+        observe_spool(telemetry, spool)
+        routes = operations_routes(self._health, telemetry)
+        clickhouse_http = await self._start_endpoint(store, telemetry)
+        control_socket = await self._start_control(store, loader, dead_letters)
+        receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=routes)
+        self._later(lambda: receiver.stop(grace_s=5.0))
+        endpoints = await receiver.start()
+        addresses = RunningAddresses(endpoints.grpc, endpoints.http, clickhouse_http, str(config.data_dir), control_socket)
+        _write_run_file(config.data_dir, addresses)
+        self._later(lambda: (config.data_dir / "run.json").unlink(missing_ok=True))
+        self._is_ready = True
+        return addresses
+
+    def _open_dead_letters(self, telemetry: Telemetry, ledger: Ledger, spool: Spool) -> DeadLetters:
+        settings = DeadLetterSettings(
+            self._config.data_dir / "dead-letter",
+            bytes_max=self._config.dead_letter_bytes_max,
+            age_s_max=self._config.dead_letter_age_s_max,
+        )
+        dead_letters = DeadLetters(settings, ledger, spool.sequences)
+        observe_dead_letters(telemetry, dead_letters)
+        return dead_letters
+
+    async def _start_endpoint(self, store: EmbeddedStore | ServerStore, telemetry: Telemetry) -> str:
+        if not isinstance(store, EmbeddedStore):
+            return self._config.clickhouse.rpartition("@")[2].removeprefix("https://").removeprefix("http://")
+        config = self._config
+        endpoint = Endpoint(
+            EndpointSettings(
+                address=config.clickhouse_http,
+                user=config.clickhouse_http_user,
+                password=self._endpoint_password,
+                databases=(config.otel_database, config.argus_database),
+                seconds_max=config.query_seconds_max,
+                memory_bytes_max=config.query_memory_bytes_max,
+                result_rows_max=config.query_result_rows_max,
+                concurrency_max=config.query_concurrency_max,
+            ),
+            store.connect,
+            telemetry,
+        )
+        self._later(endpoint.stop)
+        return await endpoint.start()
+
+    async def _start_control(self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters) -> str:
+        control = Control(
+            self._config.data_dir,
+            status=lambda: self._status(store, loader),
+            migrate=lambda: self._migrate_again(store),
+            dead_letters=dead_letters,
+            retry=loader.retry_dead_letters,
+        )
+        self._later(control.stop)
+        return await control.start()
+
+    def _receive_settings(self) -> ReceiveSettings:
+        config = self._config
+        return ReceiveSettings(
+            grpc_address=config.otlp_grpc,
+            http_address=config.otlp_http,
+            body_bytes_max=config.body_bytes_max,
+            expanded_bytes_max=config.expanded_bytes_max,
+            token=self._token,
+            tls_certificate=config.tls_certificate,
+            tls_key=config.tls_key,
+        )
+
+    def _insert(self, store: EmbeddedStore | ServerStore, segments: Sequence[Path], signals: Collection[Signal]) -> None:
+        self._prepare_schema(store)
+        for signal in sorted(signals, key=lambda signal: signal.value):
+            store.insert(segments, f"{self._schema.otel_database}.otlp_{signal.name.lower()}")
+
+    def _prepare_schema(self, store: EmbeddedStore | ServerStore) -> None:
+        with self._schema_lock:
+            if self._is_schema_ready:
+                return
+            if isinstance(store, EmbeddedStore) or self._config.migrate:
+                migrate(store, self._schema)
+            elif pending := [step for step in plan(store, self._schema) if step.action != "unchanged"]:
+                raise StoreUnavailableError(
+                    f"the server's schema lacks {len(pending)} statements: run `argus-otel migrate --clickhouse URL`, or serve with --migrate"
+                )
+            self._is_schema_ready = True
+
+    def _migrate_again(self, store: EmbeddedStore | ServerStore) -> list[dict[str, str]]:
+        """Apply the configuration's rules of this moment: a redaction file may have changed since the start."""
+        self._schema = schema_settings(self._config)
+        steps = migrate(store, self._schema)
+        return [{"statement": step.statement.name, "action": step.action} for step in steps]
+
+    def _health(self) -> dict[str, Any]:
+        return {"ready": self._is_ready, "version": __version__}
+
+    def _status(self, store: EmbeddedStore | ServerStore, loader: Loader) -> dict[str, Any]:
+        accounting = loader.accounting()
+        try:
+            version = store.rows("SELECT version() AS version")[0]["version"]
+        except (StoreUnavailableError, SchemaError) as error:
+            version = f"unreachable: {error}"
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "clickhouse_version": version,
+            "accounting": {**asdict(accounting), "missing": accounting.missing},
+            "loader": asdict(loader.status),
+        }
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; prints the addresses as the first line on stdout."""
+    asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    service = Service(config)
+    addresses = await service.start()
+    print(json.dumps(asdict(addresses)), flush=True)  # noqa: T201 - the contract: the first line on stdout
+    logger.info("serving")
+    await stopping.wait()
+    logger.info("draining")
+    await service.stop()
+
+
+def _private_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir {folder} cannot be made: {error.strerror}") from error
+
+
+def _write_run_file(folder: Path, addresses: RunningAddresses) -> None:
+    path = folder / "run.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(addresses)) + "\n")
+    temporary.chmod(0o600)
+    temporary.replace(path)

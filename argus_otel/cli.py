@@ -1,0 +1,360 @@
+"""
+The commands. The only place that exits the process: 0 ok, 1 failed, 2 wrong usage.
+
+Reading commands are clients of ClickHouse's HTTP interface, of the running service or of a server. Changing commands go
+through the control socket of the running service. A command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+
+import typer
+
+from argus_otel import __version__
+from argus_otel.errors import ArgusError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from argus_otel.config import Config
+    from argus_otel.store import ServerStore
+
+app = typer.Typer(
+    name="argus-otel",
+    help="Joins Claude Code's native OpenTelemetry with the content of its sessions, in ClickHouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+letters_app = typer.Typer(help="What ClickHouse refuses for good is set aside here, payload by payload.", no_args_is_help=True)
+app.add_typer(letters_app, name="dead-letter")
+
+
+class Format(enum.StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Sort(enum.StrEnum):
+    """What sessions are sorted by; most first."""
+
+    STARTED = "started"
+    COST = "cost"
+    TOKENS = "tokens"
+    TOOLS = "tools"
+    FAILURES = "failures"
+
+
+DataDir = Annotated[Optional[Path], typer.Option("--data-dir", envvar="ARGUS_OTEL_DATA_DIR", help="Data folder of the service.")]  # noqa: UP045 - typer reads the annotation at run time
+ConfigFile = Annotated[Optional[Path], typer.Option("--config", envvar="ARGUS_OTEL_CONFIG", help="Config file (TOML).")]  # noqa: UP045
+Url = Annotated[Optional[str], typer.Option("--url", envvar="ARGUS_OTEL_URL", help="ClickHouse HTTP interface to read from, e.g. http://127.0.0.1:8123.")]  # noqa: UP045
+ClickHouse = Annotated[Optional[str], typer.Option("--clickhouse", help="URL of a ClickHouse server to read from, with user and password.")]  # noqa: UP045
+Output = Annotated[Format, typer.Option("--format", help="How to print rows.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    app()
+    sys.exit(0)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+    if value:
+        typer.echo(f"argus-otel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:  # noqa: FBT002 - typer's option
+    pass
+
+
+@app.command()
+def serve(
+    data_dir: DataDir = None,
+    otlp_grpc: Annotated[Optional[str], typer.Option(help="HOST:PORT for OTLP/gRPC (127.0.0.1:4317); port 0 picks a free one.")] = None,  # noqa: UP045
+    otlp_http: Annotated[Optional[str], typer.Option(help="HOST:PORT for OTLP/HTTP (127.0.0.1:4318).")] = None,  # noqa: UP045
+    clickhouse: Annotated[Optional[str], typer.Option(help="`embedded`, or the URL of a ClickHouse server (embedded).")] = None,  # noqa: UP045
+    clickhouse_http: Annotated[Optional[str], typer.Option(help="HOST:PORT of the embedded engine's ClickHouse endpoint (127.0.0.1:8123).")] = None,  # noqa: UP045
+    token_file: Annotated[Optional[Path], typer.Option(help="File with the bearer token that senders must present.")] = None,  # noqa: UP045
+    tls_certificate: Annotated[Optional[Path], typer.Option(help="PEM certificate for both OTLP listeners.")] = None,  # noqa: UP045
+    tls_key: Annotated[Optional[Path], typer.Option(help="PEM key of the certificate.")] = None,  # noqa: UP045
+    migrate: Annotated[Optional[bool], typer.Option("--migrate", help="Migrate a ClickHouse server at start (the embedded engine always is).")] = None,  # noqa: UP045
+    config: ConfigFile = None,
+) -> None:
+    """Receive OTLP, keep it, join it, and answer queries until stopped."""
+    flags = {
+        "data_dir": data_dir, "otlp_grpc": otlp_grpc, "otlp_http": otlp_http, "clickhouse": clickhouse, "clickhouse_http": clickhouse_http,
+        "token_file": token_file, "tls_certificate": tls_certificate, "tls_key": tls_key, "migrate": migrate,
+    }  # fmt: skip
+    with _failures():
+        settings = _load(flags, config)
+        from argus_otel.app import run
+        from argus_otel.logs import configure
+
+        configure(settings.log_level, settings.log_format)
+        run(settings)
+
+
+@app.command()
+def demo(keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the end, until Ctrl-C.")] = False) -> None:  # noqa: FBT002
+    """Show it all on recorded sessions and two made-up weeks of a small team, in a temporary folder."""
+    with _failures():
+        from rich.console import Console
+
+        from argus_otel.demo.command import run_demo
+
+        raise typer.Exit(run_demo(keep, Console()))
+
+
+@app.command()
+def sessions(
+    since: Annotated[Optional[str], typer.Option(help="Only sessions active in the last, e.g. 30m, 24h, 7d.")] = None,  # noqa: UP045
+    sort: Annotated[Sort, typer.Option(help="Sort by, most first.")] = Sort.STARTED,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+    workspace: Annotated[Optional[str], typer.Option(help="Only this workspace.")] = None,  # noqa: UP045
+    user: Annotated[Optional[str], typer.Option(help="Only this user: e-mail, user id or enduser.id.")] = None,  # noqa: UP045
+    output: Output = Format.TABLE,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    url: Url = None,
+    clickhouse: ClickHouse = None,
+) -> None:
+    """List sessions with what they cost and did."""
+    with _failures():
+        from argus_otel.query import SessionFilter, list_sessions
+        from argus_otel.query.present import sessions_table
+
+        wanted = SessionFilter(_duration_s(since), workspace, user, sort.value, limit)
+        with _reader(data_dir, config, url, clickhouse) as (reader, settings):
+            rows = list_sessions(reader, settings.argus_database, wanted)
+        _print(rows, output, lambda: sessions_table(rows))
+
+
+@app.command()
+def session(
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Session id, or a prefix of it that is unique.")],
+    output: Output = Format.TABLE,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    url: Url = None,
+    clickhouse: ClickHouse = None,
+) -> None:
+    """Show one session: its transcript, with the cost of each turn."""
+    with _failures():
+        from argus_otel.query import find_session, read_session
+        from argus_otel.query.present import transcript_of
+
+        with _reader(data_dir, config, url, clickhouse) as (reader, settings):
+            workspace, whole_id = find_session(reader, settings.argus_database, session_id)
+            found = read_session(reader, settings.argus_database, workspace, whole_id)
+        _print(found, output, lambda: transcript_of(found))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A query, e.g. \"SELECT * FROM argus.sessions\".")],
+    output: Output = Format.TABLE,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    url: Url = None,
+    clickhouse: ClickHouse = None,
+) -> None:
+    """Run a query, read-only against the embedded engine."""
+    with _failures():
+        from argus_otel.query.present import rows_table
+
+        with _reader(data_dir, config, url, clickhouse) as (reader, _):
+            rows = reader.rows(query)
+        _print(rows, output, lambda: rows_table(rows))
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the statements that would run.")] = False,  # noqa: FBT002
+    listing: Annotated[bool, typer.Option("--list", help="Only list the statements and their state.")] = False,  # noqa: FBT002
+    clickhouse: Annotated[Optional[str], typer.Option(help="URL of the ClickHouse server; default: the running service.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Bring a ClickHouse server, or the running service's engine, to this version's schema."""
+    with _failures():
+        settings = _load({"data_dir": data_dir, "clickhouse": clickhouse}, config)
+        if settings.clickhouse != "embedded":
+            rows = _migrate_server(settings, dry_run=dry_run, listing=listing)
+        elif dry_run or listing:
+            rows = _plan_of_service(settings, with_sql=dry_run)
+        else:
+            from argus_otel.running import command
+
+            rows = command(settings.data_dir, "POST", "/migrate")
+        if dry_run and output is Format.TABLE:
+            typer.echo("\n\n".join(f"{row['sql']};" for row in rows))
+            return
+        from argus_otel.query.present import rows_table
+
+        _print(rows, output, lambda: rows_table(rows))
+
+
+def _migrate_server(settings: Config, *, dry_run: bool, listing: bool) -> list[dict[str, Any]]:
+    from argus_otel.app import schema_settings
+    from argus_otel.schema.migrate import migrate as apply
+    from argus_otel.schema.migrate import plan
+    from argus_otel.store import ServerStore
+
+    store = ServerStore(settings.clickhouse)
+    try:
+        steps = (plan if dry_run or listing else apply)(store, schema_settings(settings))
+    finally:
+        store.close()
+    return _steps(steps, with_sql=dry_run)
+
+
+def _plan_of_service(settings: Config, *, with_sql: bool) -> list[dict[str, Any]]:
+    from argus_otel.app import schema_settings
+    from argus_otel.running import read_run_file
+    from argus_otel.schema.migrate import plan
+    from argus_otel.store import ServerStore
+
+    reader = ServerStore(f"http://{read_run_file(settings.data_dir)['clickhouse_http']}")
+    try:
+        return _steps(plan(reader, schema_settings(settings)), with_sql=with_sql)
+    finally:
+        reader.close()
+
+
+def _steps(steps: list[Any], *, with_sql: bool) -> list[dict[str, Any]]:
+    if with_sql:
+        return [{"statement": step.statement.name, "sql": step.statement.sql} for step in steps if step.action != "unchanged"]
+    return [{"statement": step.statement.name, "target": step.statement.target, "action": step.action} for step in steps]
+
+
+@app.command()
+def doctor(output: Output = Format.TABLE, data_dir: DataDir = None, config: ConfigFile = None) -> None:
+    """Check the configuration, the data folder, the running service and its accounting; says what to do."""
+    with _failures():
+        settings = _load({"data_dir": data_dir}, config)
+        from argus_otel.doctor import examine
+        from argus_otel.query.present import rows_table
+
+        findings = examine(settings)
+        rows = [{"check": item.check, "state": item.state, "finding": item.finding, "advice": item.advice} for item in findings]
+        _print(rows, output, lambda: rows_table(rows))
+        if any(item.state == "failed" for item in findings):
+            raise typer.Exit(1)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+def capture(context: typer.Context) -> None:
+    """Send what one hook is told (JSON on stdin) as content spans; run it with --help for the variables that it reads."""
+    from argus_otel.capture.command import main as capture_main
+
+    raise typer.Exit(capture_main(context.args, sys.stdin.buffer, os.environ))
+
+
+@letters_app.command("list")
+def list_letters(output: Output = Format.TABLE, data_dir: DataDir = None, config: ConfigFile = None) -> None:
+    """List the dead letters, oldest first."""
+    with _failures():
+        from argus_otel.query.present import rows_table
+        from argus_otel.running import command
+
+        rows = command(_load({"data_dir": data_dir}, config).data_dir, "GET", "/dead-letters")
+        _print(rows, output, lambda: rows_table(rows))
+
+
+@letters_app.command("show")
+def show_letter(letter_id: Annotated[str, typer.Argument(metavar="ID")], data_dir: DataDir = None, config: ConfigFile = None) -> None:
+    """Show one dead letter: why it was refused, and its request as JSON, redacted."""
+    with _failures():
+        from argus_otel.running import command
+
+        typer.echo(json.dumps(command(_load({"data_dir": data_dir}, config).data_dir, "POST", "/dead-letters/show", {"id": letter_id}), indent=2))
+
+
+@letters_app.command("retry")
+def retry_letters(
+    letter_ids: Annotated[Optional[list[str]], typer.Argument(metavar="[ID]...", help="Which; none for all.")] = None,  # noqa: UP045
+    yes: Yes = False,  # noqa: FBT002
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Move dead letters back into the spool: they load, or are refused again."""
+    with _failures():
+        from argus_otel.running import command
+
+        folder = _load({"data_dir": data_dir}, config).data_dir
+        ids = letter_ids or [letter["id"] for letter in command(folder, "GET", "/dead-letters")]
+        if not yes and ids:
+            typer.confirm(f"Load {len(ids)} dead letters again?", abort=True)
+        moved = command(folder, "POST", "/dead-letters/retry", {"ids": ids})
+        typer.echo(f"{len(moved)} dead letters are back in the spool")
+
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _duration_s(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text[:-1].isdigit() and text[-1] in _UNITS_S:
+        return int(text[:-1]) * _UNITS_S[text[-1]]
+    raise typer.BadParameter(f"{text!r} is no duration: write 30m, 24h or 7d")
+
+
+def _load(flags: dict[str, Any], file: Path | None) -> Config:
+    from argus_otel.config import load_config
+
+    return load_config(flags, file)
+
+
+@contextmanager
+def _reader(data_dir: Path | None, config: Path | None, url: str | None, clickhouse: str | None) -> Iterator[tuple[ServerStore, Config]]:
+    from argus_otel.config import read_secret
+    from argus_otel.running import read_run_file
+    from argus_otel.store import ServerStore
+
+    settings = _load({"data_dir": data_dir, "clickhouse": clickhouse}, config)
+    address = url or (settings.clickhouse if settings.clickhouse != "embedded" else None)
+    if address is None:
+        password = read_secret(settings.clickhouse_http_password_file)
+        login = f"{settings.clickhouse_http_user}:{password}@" if password else ""
+        address = f"http://{login}{read_run_file(settings.data_dir)['clickhouse_http']}"
+    reader = ServerStore(address)
+    try:
+        yield reader, settings
+    finally:
+        reader.close()
+
+
+def _print(rows: Any, output: Format, table: Any) -> None:  # noqa: ANN401 - JSON, and whatever rich prints
+    if output is Format.JSON:
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(table())
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        typer.echo(f"argus-otel: {error}", err=True)
+        raise typer.Exit(2) from None
+    except ArgusError as error:
+        typer.echo(f"argus-otel: {error}", err=True)
+        raise typer.Exit(1) from None

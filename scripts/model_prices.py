@@ -1,0 +1,55 @@
+"""
+Write argus_otel/schema/sql/3_facts/341_model_prices.sql from genai-prices: list prices of Anthropic's models.
+
+Run it when genai-prices has new prices: `python scripts/model_prices.py`. Base prices only, as of the day it runs: the
+table serves the estimate of last resort, for calls whose cost nobody reported.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from genai_prices.data import providers
+
+TARGET = Path(__file__).parent.parent / "argus_otel/schema/sql/3_facts/341_model_prices.sql"
+NANOUSD_PER_TOKEN = Decimal(1000)
+"""One USD per million tokens is 1,000 nanousd per token."""
+
+
+def render(as_of: str) -> str:
+    """Return the statement; `as_of` is the date it carries."""
+    rows = sorted(set(_rows()))
+    values = ",\n".join(f"    ('{model}', {', '.join(map(str, prices))}, '{as_of}')" for model, prices in rows)
+    return (
+        f"-- List prices from genai-prices {version('genai-prices')}, written by scripts/model_prices.py: 10^-9 USD per token, by what the\n"
+        "-- model's name is without its date.\n"
+        "INSERT INTO {{ argus }}.model_prices (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES\n"
+        f"{values}\n"
+    )
+
+
+def _rows() -> list[tuple[str, tuple[int, ...]]]:
+    anthropic = next(provider for provider in providers if provider.id == "anthropic")
+    return [(name, _prices(model.prices)) for model in anthropic.models for name in _names(model)]
+
+
+def _names(model: Any) -> set[str]:
+    clauses = getattr(model.match, "or_", [model.match])
+    found = {getattr(clause, "equals", "") or getattr(clause, "starts_with", "") for clause in clauses}
+    return {name for name in found | {model.id.removesuffix("-latest")} if name and not name.endswith("@")}
+
+
+def _prices(prices: Any) -> tuple[int, ...]:
+    current = prices[-1].prices if isinstance(prices, list) else prices
+    fields = (current.input_mtok, current.output_mtok, current.cache_read_mtok, current.cache_write_mtok)
+    return tuple(int((getattr(field, "base", field) or Decimal(0)) * NANOUSD_PER_TOKEN) for field in fields)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(datetime.now(UTC).date().isoformat()))
+    sys.stdout.write(f"wrote {TARGET.name}\n")
