@@ -14,19 +14,18 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import threading
 from dataclasses import asdict, dataclass
+from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
 from argus_otel import __version__
 from argus_otel.config import Config, read_secret
-from argus_otel.envelope import Signal
 from argus_otel.errors import ConfigError, SchemaError, StoreUnavailableError
 from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
 from argus_otel.load.dead_letters import observe_dead_letters
 from argus_otel.privacy.redaction import load_redaction
-from argus_otel.receive import Receiver, ReceiveSettings
+from argus_otel.receive import Receiver, ReceiveSettings, request_as_document
 from argus_otel.schema.migrate import migrate, plan
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.serve.control import Control
@@ -37,8 +36,10 @@ from argus_otel.store import EmbeddedStore, ServerStore, open_store
 from argus_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from argus_otel.envelope import Signal
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Service:
         dead_letters = self._open_dead_letters(telemetry, ledger, spool)
         loader = Loader(
             spool,
-            lambda segments, signals: self._insert(store, segments, signals),
+            lambda segments, signal: self._insert(store, segments, signal),
             dead_letters,
             ledger,
             telemetry,
@@ -184,6 +185,7 @@ class Service:
             status=lambda: self._status(store, loader),
             migrate=lambda: self._migrate_again(store),
             dead_letters=dead_letters,
+            show=lambda letter_id: self._show_letter(dead_letters, letter_id),
             retry=loader.retry_dead_letters,
         )
         self._later(control.stop)
@@ -201,10 +203,9 @@ class Service:
             tls_key=config.tls_key,
         )
 
-    def _insert(self, store: EmbeddedStore | ServerStore, segments: Sequence[Path], signals: Collection[Signal]) -> None:
+    def _insert(self, store: EmbeddedStore | ServerStore, segments: Sequence[Path], signal: Signal) -> None:
         self._prepare_schema(store)
-        for signal in sorted(signals, key=lambda signal: signal.value):
-            store.insert(segments, f"{self._schema.otel_database}.otlp_{signal.name.lower()}")
+        store.insert(segments, f"{self._schema.otel_database}.otlp_{signal.name.lower()}")
 
     def _prepare_schema(self, store: EmbeddedStore | ServerStore) -> None:
         with self._schema_lock:
@@ -223,6 +224,14 @@ class Service:
         self._schema = schema_settings(self._config)
         steps = migrate(store, self._schema)
         return [{"statement": step.statement.name, "action": step.action} for step in steps]
+
+    def _show_letter(self, dead_letters: DeadLetters, letter_id: str) -> dict[str, Any]:
+        """Return why a letter was refused and its request as JSON: content, so redacted as what lands is."""
+        [letter] = [letter for letter in dead_letters.letters() if letter.id == letter_id] or [None]
+        envelope = dead_letters.read(letter_id)
+        assert letter, "what can be read is listed"
+        request = self._schema.redaction.redact_document(request_as_document(envelope))
+        return {**asdict(letter), "request": request}
 
     def _health(self) -> dict[str, Any]:
         return {"ready": self._is_ready, "version": __version__}
@@ -250,7 +259,7 @@ def run(config: Config) -> None:
 async def _serve(config: Config) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (SIGTERM, SIGINT):
         loop.add_signal_handler(number, stopping.set)
     service = Service(config)
     addresses = await service.start()

@@ -42,6 +42,17 @@ class Redaction:
             expression = f"replaceRegexpAll({expression}, {quote(rule.pattern)}, {quote(rule.replacement)})"
         return expression
 
+    def redact_document(self, document: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return a JSON document with every match in its strings replaced, keys and all that is no string as they are."""
+        if isinstance(document, dict):
+            return {key: self.redact_document(item) for key, item in document.items()}
+        if isinstance(document, list):
+            return [self.redact_document(item) for item in document]
+        if isinstance(document, str):
+            for rule in self.rules:
+                document = re.sub(rule.pattern, rule.replacement, document)
+        return document
+
     def is_suspicious(self, expression: str) -> str:
         """Return the SQL of the prefilter: does `expression` hold a literal that every match has?"""
         literals = sorted({literal.lower() for rule in self.rules for literal in rule.literals})

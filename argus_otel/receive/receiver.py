@@ -1,0 +1,69 @@
+"""Both listeners as one: started together, drained together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argus_otel.receive.grpc_listener import GrpcListener
+from argus_otel.receive.http_listener import HttpListener
+from argus_otel.receive.inbox import Inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.routing import Route
+
+    from argus_otel.envelope import Envelope
+    from argus_otel.receive.settings import ReceiveSettings
+    from argus_otel.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a started receiver listens, HOST:PORT."""
+
+    grpc: str
+    http: str
+
+
+class Receiver:
+    """
+    OTLP in over gRPC and HTTP. Runs in the event loop that starts it.
+
+    Args:
+        accept: makes an envelope durable; a request is acknowledged only after it returned. What it raises decides what
+            the sender is told.
+        extra_routes: further routes of the HTTP listener, such as health and metrics.
+    """
+
+    def __init__(
+        self,
+        settings: ReceiveSettings,
+        accept: Callable[[Envelope], Awaitable[None]],
+        telemetry: Telemetry,
+        extra_routes: Sequence[Route] = (),
+    ) -> None:
+        inbox = Inbox(settings, accept, telemetry)
+        self._grpc = GrpcListener(settings, inbox)
+        self._http = HttpListener(settings, inbox, extra_routes)
+
+    async def start(self) -> Endpoints:
+        """
+        Listen on both addresses.
+
+        Raises:
+            ConfigError: an address is taken, or the certificate cannot be used; then neither listens.
+        """
+        http = await self._http.start()
+        try:
+            grpc = await self._grpc.start()
+        except BaseException:
+            await self._http.stop()
+            raise
+        return Endpoints(grpc, http)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take nothing new and finish what is under way; may be repeated."""
+        await self._grpc.stop(grace_s)
+        await self._http.stop()

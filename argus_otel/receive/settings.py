@@ -1,0 +1,31 @@
+"""What the receiver is told: addresses, limits, token, certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveSettings:
+    """Addresses are HOST:PORT; port 0 picks a free one."""
+
+    grpc_address: str = "127.0.0.1:4317"
+    http_address: str = "127.0.0.1:4318"
+    body_bytes_max: int = 64 * MIB
+    """OTLP's recommended limit, after decompression too."""
+    expanded_bytes_max: int = 256 * MIB
+    held_bytes_max: int = 256 * MIB
+    """Bodies in memory at the same time, over all connections."""
+    body_timeout_s: float = 30.0
+    """A sender that has not sent its body by then is cut off."""
+    connection_age_s_max: float = 600.0
+    """So that senders behind a balancer spread again after a rollout."""
+    token: str | None = field(default=None, repr=False)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
