@@ -16,13 +16,15 @@ def bind(key: str, address: str) -> tuple[socket.socket, str]:
     """
     host, _, port = address.rpartition(":")
     try:
-        family, kind, protocol, _, sockaddr = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[
-            0
-        ]
+        family, kind, protocol, _, sockaddr = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(sockaddr)
-        listener.listen(1024)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(sockaddr)
+            listener.listen(1024)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise ConfigError(f"{key}: cannot listen on {address}: {error.strerror or error}") from error
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
