@@ -227,10 +227,8 @@ class Service:
 
     def _show_letter(self, dead_letters: DeadLetters, letter_id: str) -> dict[str, Any]:
         """Return why a letter was refused and its request as JSON: content, so redacted as what lands is."""
-        [letter] = [letter for letter in dead_letters.letters() if letter.id == letter_id] or [None]
-        envelope = dead_letters.read(letter_id)
-        assert letter, "what can be read is listed"
-        request = self._schema.redaction.redact_document(request_as_document(envelope))
+        letter = dead_letters.letter(letter_id)
+        request = self._schema.redaction.redact_document(request_as_document(dead_letters.read(letter_id)))
         return {**asdict(letter), "request": request}
 
     def _health(self) -> dict[str, Any]:

@@ -114,6 +114,16 @@ class DeadLetters:
         with self._lock:
             return tuple(self._letters.values())
 
+    def letter(self, letter_id: str) -> DeadLetter:
+        """
+        Return why one envelope was set aside.
+
+        Raises:
+            UnknownDeadLetterError: permanent.
+        """
+        with self._lock:
+            return self._find(letter_id)
+
     def read(self, letter_id: str) -> Envelope:
         """
         Return the envelope of a letter. It is content: redact before showing it.

@@ -42,6 +42,7 @@ class Committer:
         self._changed = threading.Condition()
         self._is_idle = False
         self._is_closing = False
+        self._is_failing = False
         self._thread = threading.Thread(target=self._run, name="spool-commit", daemon=True)
         self._thread.start()
 
@@ -90,13 +91,23 @@ class Committer:
         try:
             self._commit(group)
         except SpoolWriteError as error:
-            logger.error("%s (%d appends refused)", error, len(group))  # noqa: TRY400 - the trace says no more
-            return str(error)
+            failure: str | None = str(error)
         except Exception as error:
             # A bug of ours: its waiters get an answer, and the thread lives on for the next ones.
             logger.exception("commit failed")
-            return f"cannot write to the spool: {type(error).__name__}: retry later"
-        return None
+            failure = f"cannot write to the spool: {type(error).__name__}: retry later"
+        else:
+            failure = None
+        self._log_change(failure)
+        return failure
+
+    def _log_change(self, failure: str | None) -> None:
+        # A full disk fails every commit: one line when it begins and one when it ends, or the log fills it further.
+        if failure and not self._is_failing:
+            logger.error("%s", failure)
+        elif self._is_failing and not failure:
+            logger.info("the spool takes writes again")
+        self._is_failing = failure is not None
 
 
 def _wake(group: Iterable[Append], failure: str | None) -> None:

@@ -47,7 +47,7 @@ class SpoolSettings:
     segment_age_s_max: float = 0.2
     """A waiting loader gets the newest segment at this age; data is to be visible within 2 s."""
     taken_segments_max: int = 64
-    """Files in one batch: every path stands in the INSERT of the embedded engine."""
+    """Files in one batch: many retried dead letters are many small files."""
     inline_bytes_max: int = 128 << 10
     """Larger requests are encoded in a thread: copying and checksumming 128 KiB takes about 0.1 ms."""
 

@@ -47,6 +47,7 @@ def test_a_letter_is_two_files_for_the_owner_alone(tmp_path: Path, telemetry: Te
         "request_bytes": len(envelope(0).request),
     }
     assert line.dead_letters.read("1-0") == envelope(0, record_count=10)
+    assert line.dead_letters.letter("1-0") == line.dead_letters.letters()[0]
 
 
 def test_letters_survive_a_restart(tmp_path: Path, telemetry: Telemetry) -> None:
@@ -146,8 +147,9 @@ def test_an_unknown_letter_is_an_error_that_moves_nothing(tmp_path: Path, teleme
     line = Line(tmp_path, telemetry, Store())
     with pytest.raises(UnknownDeadLetterError, match="dead-letter list"):
         line.loader.retry_dead_letters(["1-0", "../1-0"])
-    with pytest.raises(UnknownDeadLetterError):
-        line.dead_letters.read("9-9")
+    for ask in (line.dead_letters.read, line.dead_letters.letter):
+        with pytest.raises(UnknownDeadLetterError):
+            ask("9-9")
     assert line.adds_up() == (20, 0, 20, 0)
     line.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,19 @@ def test_a_segment_that_cannot_be_cut_is_not_handed_out_until_it_can(tmp_path: P
     with pytest.raises(SpoolWriteError, match="cannot cut"):
         spool.take(1, 0.0)
     assert drain(spool) == [1]
+    spool.close()
+
+
+def test_a_disk_that_stays_full_is_one_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    disk = FailingDisk()
+    spool = Spool(settings(tmp_path), disk=disk)
+    for number in range(20):
+        disk.failing = {"write"}
+        with pytest.raises(SpoolWriteError):
+            spool.append_blocking(envelope(number))
+    spool.append_blocking(envelope(20))
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
     spool.close()
 
 
