@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from starlette.routing import Route
+
     from argus_otel.envelope import Signal
 
 logger = logging.getLogger(__name__)
@@ -137,7 +139,7 @@ class Service:
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
         observe_spool(telemetry, spool)
         routes = operations_routes(self._health, telemetry)
-        clickhouse_http = await self._start_endpoint(store, telemetry)
+        clickhouse_http = await self._start_endpoint(store, telemetry, routes)
         control_socket = await self._start_control(store, loader, dead_letters)
         receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=routes)
         self._later(lambda: receiver.stop(grace_s=5.0))
@@ -158,7 +160,7 @@ class Service:
         observe_dead_letters(telemetry, dead_letters)
         return dead_letters
 
-    async def _start_endpoint(self, store: EmbeddedStore | ServerStore, telemetry: Telemetry) -> str:
+    async def _start_endpoint(self, store: EmbeddedStore | ServerStore, telemetry: Telemetry, routes: Sequence[Route]) -> str:
         if not isinstance(store, EmbeddedStore):
             return self._config.clickhouse.rpartition("@")[2].removeprefix("https://").removeprefix("http://")
         config = self._config
@@ -175,6 +177,7 @@ class Service:
             ),
             store.connect,
             telemetry,
+            routes,
         )
         self._later(endpoint.stop)
         return await endpoint.start()

@@ -29,7 +29,7 @@ from argus_otel.errors import (
     UnsupportedEncodingError,
 )
 from argus_otel.receive.signals import SIGNALS
-from argus_otel.receive.sockets import bind
+from argus_otel.listening import bind
 from argus_otel.receive.status import RETRY_AFTER_S
 from argus_otel.receive.validate import envelope_of_json, envelope_of_protobuf
 

@@ -38,16 +38,24 @@ class SignalSpec:
     http_path: str
     resources: Callable[[Any], Iterable[Any]]
     scopes: Callable[[Any], Iterable[Any]]
-    count: Callable[[Any], int]
-    """Records under one scope."""
+    weigh: Callable[[Any], tuple[int, int]]
+    """One scope's records, and the bytes that stand beside them besides resource and scope."""
+
+    @property
+    def name(self) -> str:
+        """As in metrics and log lines."""
+        return self.signal.name.lower()
 
 
-def _points(scope_metrics: Any) -> int:
-    return sum(
-        len(getattr(metric, metric.WhichOneof("data")).data_points)
-        for metric in scope_metrics.metrics
-        if metric.WhichOneof("data")
-    )
+def _weigh_metrics(scope_metrics: Any) -> tuple[int, int]:
+    """Count points; the name, description and unit of a metric stand beside each of its points."""
+    point_count, repeated_bytes = 0, 0
+    for metric in scope_metrics.metrics:
+        if kind := metric.WhichOneof("data"):
+            count = len(getattr(metric, kind).data_points)
+            point_count += count
+            repeated_bytes += count * len(f"{metric.name}{metric.description}{metric.unit}".encode())
+    return point_count, repeated_bytes
 
 
 SIGNALS: tuple[SignalSpec, ...] = (
@@ -59,7 +67,7 @@ SIGNALS: tuple[SignalSpec, ...] = (
         "/v1/logs",
         lambda request: request.resource_logs,
         lambda resource: resource.scope_logs,
-        lambda scope: len(scope.log_records),
+        lambda scope: (len(scope.log_records), 0),
     ),
     SignalSpec(
         Signal.TRACES,
@@ -69,7 +77,7 @@ SIGNALS: tuple[SignalSpec, ...] = (
         "/v1/traces",
         lambda request: request.resource_spans,
         lambda resource: resource.scope_spans,
-        lambda scope: len(scope.spans),
+        lambda scope: (len(scope.spans), 0),
     ),
     SignalSpec(
         Signal.METRICS,
@@ -79,6 +87,6 @@ SIGNALS: tuple[SignalSpec, ...] = (
         "/v1/metrics",
         lambda request: request.resource_metrics,
         lambda resource: resource.scope_metrics,
-        _points,
+        _weigh_metrics,
     ),
 )

@@ -1,5 +1,5 @@
 """
-One request's bytes -> an envelope, or the reason why not. No record is looked at; upb parses, lists are counted.
+One request's bytes -> an envelope, or the reason why not. No record is looked at: upb parses, lists are counted.
 
 A protobuf request travels on as the sender's own bytes. A JSON request is translated: OTLP's JSON has hex trace and
 span ids where protobuf's JSON mapping has base64 (OTLP specification, "JSON Protobuf Encoding"); unknown fields are
@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
@@ -21,11 +23,16 @@ from argus_otel.errors import ExpansionTooLargeError, MalformedBodyError
 from argus_otel.receive.signals import SIGNALS
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
+
     from argus_otel.receive.signals import SignalSpec
 
-_HEX_IDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
-_JSON_DEPTH_MAX = 100
-"""As upb has for protobuf; deeper is no telemetry."""
+_ID_FIELDS = frozenset({"trace_id", "span_id", "parent_span_id"})
+_COMMON_PACKAGE = "opentelemetry.proto.common.v1"
+"""Attributes and values: recursive, and without ids."""
+
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape of JSON; the group is half of a surrogate pair alone."""
 
 
 def envelope_of_protobuf(
@@ -36,7 +43,7 @@ def envelope_of_protobuf(
 
     Raises:
         MalformedBodyError: permanent; not this message.
-        ExpansionTooLargeError: permanent; see DESIGN 3.
+        ExpansionTooLargeError: permanent; few bytes that would become more than `expanded_bytes_max` in the tables.
     """
     request = spec.request()
     try:
@@ -52,10 +59,8 @@ def envelope_of_json(
     """As `envelope_of_protobuf`, for OTLP's JSON."""
     request = spec.request()
     try:
-        document = json.loads(body)
-        if not isinstance(document, dict):
-            raise MalformedBodyError("body is no JSON object: send OTLP as JSON")
-        _ids_to_base64(document, 0)
+        document = json.loads(_without_lone_surrogates(body.decode()))
+        _ids_to_base64(document, _id_places(request.DESCRIPTOR))
         json_format.ParseDict(document, request, ignore_unknown_fields=True)
     except (ValueError, json_format.ParseError, RecursionError) as error:
         raise MalformedBodyError(f"body is no {request.DESCRIPTOR.name}: send OTLP as JSON") from error
@@ -78,11 +83,12 @@ def _envelope(
 ) -> Envelope | None:
     record_count, expanded_bytes = 0, len(body)
     for resource in spec.resources(request):
-        resource_bytes = resource.resource.ByteSize()
+        resource_bytes = resource.resource.ByteSize() + len(resource.schema_url.encode())
         for scope in spec.scopes(resource):
-            count = spec.count(scope)
+            count, repeated_bytes = spec.weigh(scope)
+            scope_bytes = scope.scope.ByteSize() + len(scope.schema_url.encode())
             record_count += count
-            expanded_bytes += count * (resource_bytes + scope.scope.ByteSize())
+            expanded_bytes += count * (resource_bytes + scope_bytes) + repeated_bytes
     if expanded_bytes > expanded_bytes_max:
         raise ExpansionTooLargeError(expanded_bytes, expanded_bytes_max)
     if record_count == 0:
@@ -90,22 +96,34 @@ def _envelope(
     return Envelope(spec.signal, workspace, received_at_ns, record_count, expanded_bytes, body)
 
 
-def _ids_to_base64(node: Any, depth: int) -> None:
-    if depth > _JSON_DEPTH_MAX:
-        raise MalformedBodyError(f"body nests deeper than {_JSON_DEPTH_MAX} levels")
+def _without_lone_surrogates(text: str) -> str:
+    """JavaScript cuts text between the halves of a pair; one such character must not cost the batch."""
+    if r"\ud" not in text and r"\uD" not in text:
+        return text
+    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
+
+
+@cache
+def _id_places(message: Descriptor) -> dict[str, Any]:
+    """Return where a message's JSON has ids: name -> None for an id, or the places inside the message it names."""
+    places: dict[str, Any] = {}
+    for field in message.fields:
+        inner = field.message_type
+        if field.name in _ID_FIELDS:
+            places[field.name] = places[field.json_name] = None
+        elif inner is not None and inner.file.package != _COMMON_PACKAGE and (inside := _id_places(inner)):
+            places[field.name] = places[field.json_name] = inside
+    return places
+
+
+def _ids_to_base64(node: Any, places: dict[str, Any]) -> None:
+    """Rewrite the ids in place; what the schema does not know is not looked at."""
     if isinstance(node, list):
         for item in node:
-            _ids_to_base64(item, depth + 1)
+            _ids_to_base64(item, places)
     elif isinstance(node, dict):
-        for key, item in node.items():
-            if key in _HEX_IDS and isinstance(item, str):
-                node[key] = _hex_to_base64(key, item)
-            else:
-                _ids_to_base64(item, depth + 1)
-
-
-def _hex_to_base64(key: str, text: str) -> str:
-    try:
-        return base64.b64encode(binascii.unhexlify(text)).decode()
-    except ValueError as error:
-        raise MalformedBodyError(f"{key} is not hexadecimal: OTLP's JSON has hex ids") from error
+        for name in places.keys() & node.keys():
+            if places[name] is not None:
+                _ids_to_base64(node[name], places[name])
+            elif isinstance(node[name], str):
+                node[name] = base64.b64encode(binascii.unhexlify(node[name])).decode()

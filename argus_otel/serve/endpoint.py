@@ -1,0 +1,239 @@
+"""
+ClickHouse's HTTP interface over the embedded engine: curl, clickhouse-connect and Grafana's data source are its clients.
+
+Each query has a handle and a thread of its own, so reads neither wait for a load nor for each other; a bound keeps them
+few. The event loop only moves bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import logging
+import time
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from argus_otel.serve.compression import compress_blocks
+from argus_otel.serve.exceptions import QueryError, from_engine
+from argus_otel.serve.guard import Guard, functions_of
+from argus_otel.listening import bind
+from argus_otel.serve.query import read_login, read_query
+from argus_otel.serve.session import Session
+from argus_otel.telemetry import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from starlette.requests import Request
+
+    from argus_otel.serve.query import Login, Query
+    from argus_otel.serve.session import Answer
+    from argus_otel.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """Who may ask, and how much."""
+
+    address: str = "127.0.0.1:8123"
+    user: str = "default"
+    password: str | None = field(default=None, repr=False)
+    """None: answered on loopback only."""
+    databases: tuple[str, ...] = ("otel", "argus")
+    seconds_max: int = 60
+    memory_bytes_max: int = 2048 * MIB
+    result_rows_max: int = 1_000_000
+    result_bytes_max: int = 512 * MIB
+    threads_max: int = 2
+    """Of one query: a dashboard asks many at once."""
+    concurrency_max: int = 8
+
+
+class Endpoint:
+    """
+    Listens between `start` and `stop`, in the running event loop; `stop` may be repeated.
+
+    Args:
+        connect: opens a handle on the engine.
+        extra_routes: such as health and metrics.
+    """
+
+    def __init__(self, settings: EndpointSettings, connect: Callable[[], Any], telemetry: Telemetry, extra_routes: Sequence[Route] = ()) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._telemetry = telemetry
+        self._running = 0
+        self._guard: Guard | None = None
+        self._version = ""
+        self._timezone = ""
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        answer_ok = lambda _: PlainTextResponse("Ok.\n")  # noqa: E731 - three routes, one answer
+        self._application = Starlette(
+            routes=[
+                Route("/ping", answer_ok, methods=["GET"]),
+                Route("/replicas_status", answer_ok, methods=["GET"]),
+                Route("/", self._answer, methods=["GET", "POST"]),
+                *extra_routes,
+            ]
+        )
+
+    async def start(self) -> str:
+        """
+        Listen and return HOST:PORT.
+
+        Raises:
+            ConfigError: the address is taken.
+        """
+        await asyncio.to_thread(self._learn)
+        listener, address = bind("clickhouse_http", self._settings.address)
+        config = uvicorn.Config(self._application, http="httptools", lifespan="off", access_log=False, log_config=None, server_header=False)
+        self._server = uvicorn.Server(config)
+        # `serve` would take over the signals of the process, which are the application's.
+        self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.005)
+        return address
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is under way for a moment."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            self._server.config.timeout_graceful_shutdown = 5
+            self._server = None
+            await self._serving
+
+    def _learn(self) -> None:
+        handle = self._connect()
+        try:
+            rows = json.loads(handle.query("SELECT name, categories, alias_to, is_aggregate FROM system.functions", "JSON").bytes())["data"]
+            self._guard = Guard(functions_of(rows), self._settings.databases)
+            told = json.loads(handle.query("SELECT version() AS version, timezone() AS timezone", "JSONEachRow").bytes())
+        finally:
+            handle.close()
+        self._version, self._timezone = told["version"], told["timezone"]
+
+    async def _answer(self, request: Request) -> Response:
+        query: Query | None = None
+        try:
+            self._authenticate(read_login(request), request)
+            query = await read_query(request)
+            if not query.sql:
+                if request.method == "GET":
+                    return PlainTextResponse("Ok.\n")
+                raise QueryError(62, "Syntax error: empty query", "SYNTAX_ERROR")
+            return await self._run(query, is_head=request.method == "HEAD")
+        except QueryError as error:
+            self._telemetry.add(Metric.QUERY_REFUSED, reason=error.name.lower())
+            return self._refused(error, query)
+
+    async def _run(self, query: Query, *, is_head: bool) -> Response:
+        settings = self._settings
+        if self._running >= settings.concurrency_max:
+            raise QueryError(202, f"Too many simultaneous queries, at most {settings.concurrency_max}", "TOO_MANY_SIMULTANEOUS_QUERIES")
+        self._running += 1
+        started_s = time.perf_counter()
+        try:
+            answer = await run_in_threadpool(self._execute, query)
+        except BaseException:
+            self._running -= 1
+            raise
+        headers = self._headers(query) | {"X-ClickHouse-Format": answer.format, "X-ClickHouse-Summary": json.dumps(answer.summary)}
+        pieces = self._finishing(answer, started_s)
+        if is_head:
+            pieces.close()
+            return Response(headers=headers, media_type=_media_type(answer.format))
+        packed: Iterable[bytes] = pieces
+        if query.is_block_compressed:
+            packed = compress_blocks(packed)
+        elif query.is_gzip_wanted:
+            packed = _gzip(packed)
+            headers["Content-Encoding"] = "gzip"
+        return StreamingResponse(packed, headers=headers, media_type=_media_type(answer.format))
+
+    def _execute(self, query: Query) -> Answer:
+        assert self._guard, "the endpoint was started"
+        return Session(self._connect(), self._settings, self._guard).run(query)
+
+    def _finishing(self, answer: Answer, started_s: float) -> Any:
+        """Yield the pieces; an error in the middle becomes the tail of the body, as ClickHouse has it."""
+
+        def pieces() -> Iterator[bytes]:
+            try:
+                yield from answer.pieces
+            except RuntimeError as error:
+                yield f"\n{from_engine(error).text(self._version)}".encode()
+            finally:
+                answer.close()
+                self._running -= 1
+                self._telemetry.record(Metric.QUERY_SECONDS, time.perf_counter() - started_s)
+
+        return pieces()
+
+    def _authenticate(self, login: Login, request: Request) -> None:
+        settings = self._settings
+        if settings.password is None:
+            client = request.client.host if request.client else ""
+            if login.user != settings.user or login.password:
+                raise QueryError(516, f"{login.user}: Authentication failed: no password is set for this endpoint", "AUTHENTICATION_FAILED")
+            if not _is_loopback(client):
+                raise QueryError(516, "without a password the endpoint answers on loopback only: set clickhouse_http_password_file", "AUTHENTICATION_FAILED")
+            return
+        # Both compared in constant time, whatever was sent.
+        is_user = hmac.compare_digest(login.user.encode(), settings.user.encode())
+        is_password = hmac.compare_digest(login.password.encode(), settings.password.encode())
+        if not (is_user and is_password):
+            raise QueryError(516, f"{login.user}: Authentication failed: password is incorrect, or there is no such user", "AUTHENTICATION_FAILED")
+
+    def _headers(self, query: Query | None) -> dict[str, str]:
+        return {
+            "X-ClickHouse-Query-Id": query.query_id if query else "",
+            "X-ClickHouse-Server-Display-Name": "argus-otel",
+            "X-ClickHouse-Timezone": self._timezone,
+        }
+
+    def _refused(self, error: QueryError, query: Query | None) -> Response:
+        headers = self._headers(query) | {"X-ClickHouse-Exception-Code": str(error.code)}
+        if error.http_status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
+        return PlainTextResponse(error.text(self._version), error.http_status, headers)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _media_type(wanted: str) -> str:
+    name = wanted.lower()
+    if name in ("jsoneachrow", "ndjson"):
+        return "application/x-ndjson; charset=UTF-8"
+    if name.startswith("json"):
+        return "application/json; charset=UTF-8"
+    if name.startswith(("csv", "tsv", "tabseparated", "pretty", "vertical", "values", "markdown")):
+        return "text/csv; charset=UTF-8" if name.startswith("csv") else "text/plain; charset=UTF-8"
+    return "application/octet-stream"
+
+
+def _gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
