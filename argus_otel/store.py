@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import chdb
 import clickhouse_connect
+import clickhouse_connect.common
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from argus_otel.errors import ConfigError, StoreError, StoreRefusedError, StoreUnavailableError
@@ -170,6 +171,8 @@ class ServerStore:
     def _connected(self) -> Client:
         with self._connecting:
             if self._client is None:
+                # The server decides on settings: the client would guess from what a read-only login sees.
+                clickhouse_connect.common.set_setting("invalid_setting_action", "send")
                 self._client = clickhouse_connect.get_client(
                     dsn=self._url,
                     connect_timeout=self._connect_timeout_s,

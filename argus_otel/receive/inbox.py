@@ -1,6 +1,6 @@
 """
-What both transports do with a request once they have its bytes: check the token, bound the memory, validate, hand on,
-count. Acknowledged means that `accept` returned.
+What both transports do with a request: check the token, bound the memory, validate, hand on, count. Acknowledged means
+that `accept` returned.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ import asyncio
 import hmac
 import logging
 import time
+import traceback
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from argus_otel.envelope import DEFAULT_WORKSPACE, Envelope
-from argus_otel.errors import ArgusError, BodyTooLargeError, RetryableError, UnauthenticatedError
-from argus_otel.receive.status import Refusal, refusal_of
+from argus_otel.envelope import DEFAULT_WORKSPACE
+from argus_otel.errors import ArgusError, BodyTooLargeError, UnauthenticatedError
+from argus_otel.receive.errors import OverloadedError
+from argus_otel.receive.status import refusal_of
 from argus_otel.telemetry import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from argus_otel.envelope import Envelope
+    from argus_otel.receive.encodings import Encoding
     from argus_otel.receive.settings import ReceiveSettings
     from argus_otel.receive.signals import SignalSpec
+    from argus_otel.receive.status import Refusal
     from argus_otel.telemetry import Telemetry
-
-    Validate = Callable[[SignalSpec, bytes, str, int, int], Envelope | None]
 
 logger = logging.getLogger(__name__)
 
-INLINE_BYTES_MAX = 256 << 10
-"""Larger bodies are validated in a thread, so that nobody small waits behind them."""
-
-
-class OverloadedError(RetryableError):
-    """Too many bytes of requests are in memory."""
+_THREADS_MAX = 4
+"""Validating at the same time: a parsed body is several times its size."""
 
 
 class Inbox:
@@ -52,10 +52,11 @@ class Inbox:
         self._clock_ns = clock_ns
         self._token = settings.token.encode() if settings.token else None
         self._held_bytes = 0
+        self._threads = asyncio.Semaphore(_THREADS_MAX)
 
-    def authenticate(self, authorization: str | None) -> str:
+    def workspace_of(self, authorization: str | None) -> str:
         """
-        Return the workspace of a sender, by its `authorization` header.
+        Return the workspace of a sender, by its `authorization` header; to be called before its body is read.
 
         Raises:
             UnauthenticatedError: permanent; a token is required and this is not it.
@@ -64,61 +65,66 @@ class Inbox:
             return DEFAULT_WORKSPACE
         scheme, _, token = (authorization or "").partition(" ")
         # Compared in constant time, whatever was sent.
-        is_known = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token)
+        is_known = hmac.compare_digest(token.strip().encode(), self._token)
         if scheme.lower() != "bearer" or not is_known:
-            raise UnauthenticatedError(
-                "bearer token missing or wrong: set the header authorization to 'Bearer <token>'"
-            )
+            raise UnauthenticatedError("bearer token missing or wrong: send the header authorization: Bearer TOKEN")
         return DEFAULT_WORKSPACE
 
     @contextmanager
-    def holding(self, size_bytes: int) -> Iterator[None]:
+    def holding(self) -> Iterator[Callable[[int], None]]:
         """
-        Count `size_bytes` as in memory for a while.
+        Yield a function that counts bytes as in memory until the end of the block.
 
         Raises:
-            OverloadedError: retryable; over the bound.
+            OverloadedError: retryable; raised by that function, over the bound.
         """
-        if self._held_bytes + size_bytes > self._settings.held_bytes_max and self._held_bytes:
-            raise OverloadedError(f"{self._held_bytes} bytes of requests are being received: retry later")
-        self._held_bytes += size_bytes
-        try:
-            yield
-        finally:
-            self._held_bytes -= size_bytes
+        own_bytes = 0
 
-    async def take(self, spec: SignalSpec, validate: Validate, body: bytes, workspace: str, transport: str) -> None:
+        def hold(size_bytes: int) -> None:
+            nonlocal own_bytes
+            if self._held_bytes + size_bytes > self._settings.held_bytes_max:
+                raise OverloadedError(self._held_bytes, self._settings.held_bytes_max)
+            own_bytes += size_bytes
+            self._held_bytes += size_bytes
+
+        try:
+            yield hold
+        finally:
+            self._held_bytes -= own_bytes
+
+    async def take(self, spec: SignalSpec, encoding: Encoding, body: bytes, workspace: str, transport: str) -> None:
         """
         Make one request durable; returns when it may be acknowledged.
 
         Raises:
-            ArgusError: as `validate` and `accept`; BodyTooLargeError over the limit.
+            ArgusError: as validation and `accept`; BodyTooLargeError over the limit.
         """
         if len(body) > self._settings.body_bytes_max:
             raise BodyTooLargeError(len(body), self._settings.body_bytes_max)
-        received_at_ns = self._clock_ns()
-        arguments = (spec, body, workspace, received_at_ns, self._settings.expanded_bytes_max)
-        if len(body) > INLINE_BYTES_MAX:
-            envelope = await asyncio.to_thread(validate, *arguments)
-        else:
-            envelope = validate(*arguments)
+        arrived_at_s = time.perf_counter()
+        envelope = await self._validate(spec, encoding, body, workspace)
         if envelope is None:
             return
         await self._accept(envelope)
-        labels = {"signal": spec.signal.name.lower(), "transport": transport}
+        labels = {"signal": spec.name, "transport": transport}
         self._telemetry.add(Metric.RECEIVED_RECORDS, envelope.record_count, **labels)
         self._telemetry.add(Metric.RECEIVED_BYTES, len(body), **labels)
-        # Not negative where the clock jumped back meanwhile.
-        self._telemetry.record(Metric.ACKNOWLEDGE_SECONDS, max(0, self._clock_ns() - received_at_ns) / 1e9, **labels)
+        self._telemetry.record(Metric.ACKNOWLEDGE_SECONDS, time.perf_counter() - arrived_at_s, **labels)
 
     def refuse(self, spec: SignalSpec, error: Exception, transport: str) -> Refusal:
-        """Count an error and return how it is told; logs what nobody expected, without content."""
+        """Count an error and return how it is told; logs what nobody expected."""
         refusal = refusal_of(error)
-        self._telemetry.add(
-            Metric.REFUSED_REQUESTS, signal=spec.signal.name.lower(), transport=transport, reason=refusal.reason
-        )
+        self._telemetry.add(Metric.REFUSED_REQUESTS, signal=spec.name, transport=transport, reason=refusal.reason)
         if not isinstance(error, ArgusError):
-            logger.error(
-                "unexpected %s while receiving %s", type(error).__name__, spec.signal.name.lower(), exc_info=error
-            )
+            # Where it happened, without the error's own text: that may quote the sender's content.
+            frames = traceback.extract_tb(error.__traceback__)
+            place = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+            logger.error("unexpected %s in %s over %s at %s", type(error).__name__, spec.name, transport, place)
         return refusal
+
+    async def _validate(self, spec: SignalSpec, encoding: Encoding, body: bytes, workspace: str) -> Envelope | None:
+        arguments = (spec, body, workspace, self._clock_ns(), self._settings.expanded_bytes_max)
+        if len(body) <= encoding.inline_bytes_max:
+            return encoding.validate(*arguments)
+        async with self._threads:
+            return await asyncio.to_thread(encoding.validate, *arguments)

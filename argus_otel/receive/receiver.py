@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ class Receiver:
         accept: makes an envelope durable; a request is acknowledged only after it returned. What it raises decides what
             the sender is told.
         extra_routes: further routes of the HTTP listener, such as health and metrics.
+        clock_ns: time of receipt, ns since the epoch.
     """
 
     def __init__(
@@ -43,8 +46,9 @@ class Receiver:
         accept: Callable[[Envelope], Awaitable[None]],
         telemetry: Telemetry,
         extra_routes: Sequence[Route] = (),
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        inbox = Inbox(settings, accept, telemetry)
+        inbox = Inbox(settings, accept, telemetry, clock_ns)
         self._grpc = GrpcListener(settings, inbox)
         self._http = HttpListener(settings, inbox, extra_routes)
 
@@ -59,11 +63,10 @@ class Receiver:
         try:
             grpc = await self._grpc.start()
         except BaseException:
-            await self._http.stop()
+            await self.stop(0)
             raise
         return Endpoints(grpc, http)
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new and finish what is under way; may be repeated."""
-        await self._grpc.stop(grace_s)
-        await self._http.stop()
+        await asyncio.gather(self._grpc.stop(grace_s), self._http.stop(grace_s))

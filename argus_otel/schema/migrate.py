@@ -75,9 +75,11 @@ def migrate(database: Database, settings: SchemaSettings) -> list[Step]:
     steps = plan(database, settings)
     for step in steps:
         if step.action != "unchanged":
-            logger.info("schema: %s %s", step.action, step.statement.target)
+            logger.debug("%s %s", step.action, step.statement.target)
             _apply(database, step.statement, on_cluster)
             _record(database, settings, step.statement)
+    if changed := sum(step.action != "unchanged" for step in steps):
+        logger.info("schema: %d of %d statements applied", changed, len(steps))
     return steps
 
 

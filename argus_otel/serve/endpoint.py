@@ -61,6 +61,8 @@ class EndpointSettings:
     threads_max: int = 2
     """Of one query: a dashboard asks many at once."""
     concurrency_max: int = 8
+    queue_s_max: float = 10.0
+    """How long one more waits for its turn before it is refused: a dashboard asks for all its panels at once."""
 
 
 class Endpoint:
@@ -76,7 +78,7 @@ class Endpoint:
         self._settings = settings
         self._connect = connect
         self._telemetry = telemetry
-        self._running = 0
+        self._slots = asyncio.Semaphore(settings.concurrency_max)
         self._guard: Guard | None = None
         self._version = ""
         self._timezone = ""
@@ -142,15 +144,12 @@ class Endpoint:
             return self._refused(error, query)
 
     async def _run(self, query: Query, *, is_head: bool) -> Response:
-        settings = self._settings
-        if self._running >= settings.concurrency_max:
-            raise QueryError(202, f"Too many simultaneous queries, at most {settings.concurrency_max}", "TOO_MANY_SIMULTANEOUS_QUERIES")
-        self._running += 1
+        await self._wait_for_slot()
         started_s = time.perf_counter()
         try:
             answer = await run_in_threadpool(self._execute, query)
         except BaseException:
-            self._running -= 1
+            self._slots.release()
             raise
         headers = self._headers(query) | {"X-ClickHouse-Format": answer.format, "X-ClickHouse-Summary": json.dumps(answer.summary)}
         pieces = self._finishing(answer, started_s)
@@ -165,12 +164,22 @@ class Endpoint:
             headers["Content-Encoding"] = "gzip"
         return StreamingResponse(packed, headers=headers, media_type=_media_type(answer.format))
 
+    async def _wait_for_slot(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.queue_s_max):
+                await self._slots.acquire()
+        except TimeoutError:
+            said = f"Too many simultaneous queries, at most {self._settings.concurrency_max}"
+            raise QueryError(202, said, "TOO_MANY_SIMULTANEOUS_QUERIES") from None
+
     def _execute(self, query: Query) -> Answer:
         assert self._guard, "the endpoint was started"
         return Session(self._connect(), self._settings, self._guard).run(query)
 
     def _finishing(self, answer: Answer, started_s: float) -> Any:
         """Yield the pieces; an error in the middle becomes the tail of the body, as ClickHouse has it."""
+
+        loop = asyncio.get_running_loop()
 
         def pieces() -> Iterator[bytes]:
             try:
@@ -179,7 +188,7 @@ class Endpoint:
                 yield f"\n{from_engine(error).text(self._version)}".encode()
             finally:
                 answer.close()
-                self._running -= 1
+                loop.call_soon_threadsafe(self._slots.release)
                 self._telemetry.record(Metric.QUERY_SECONDS, time.perf_counter() - started_s)
 
         return pieces()

@@ -25,14 +25,18 @@ _COMBINATORS = re.compile(
     r"(If|Array|Map|State|Merge|MergeState|Distinct|OrDefault|OrNull|Resample|ForEach|ArgMin|ArgMax|SimpleState)$"
 )
 _PARAMETERIZED_VIEW = re.compile(r"^`?\w+`?\.`?\w+`?$")
-_TABLE_CHILD = ("TableExpression",)
+_STATEMENTS = frozenset({"SelectWithUnionQuery", "SelectIntersectExceptQuery", "Explain"})
+_IN_FUNCTIONS = frozenset({"in", "notin", "globalin", "globalnotin", "nullin", "notnullin", "globalnullin", "globalnotnullin"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Node:
+    """A node of the syntax tree; `child_count` grows while its children are met."""
+
     depth: int
     kind: str
     name: str
+    child_count: int = 0
 
 
 class Guard:
@@ -40,7 +44,7 @@ class Guard:
     Knows what may be read on one engine; safe from several threads.
 
     Args:
-        run: runs a query on a handle and returns its answer as raw text.
+        functions: (name, category, what it is an alias of) of all that the engine has.
         databases: readable ones, besides parts of `system`.
     """
 
@@ -53,10 +57,11 @@ class Guard:
             for name, target in targets.items()
             if target in allowed.OTHER_FUNCTIONS or categories.get(target) in allowed.FUNCTION_CATEGORIES
         } | allowed.SYNTAX_FUNCTIONS
+        self._refused_functions = {name.lower() for name in targets} - self._functions
 
-    def check(self, query: str, run: Callable[[str], str]) -> None:
+    def check(self, query: str, run: Callable[[str], str]) -> str:
         """
-        Return if the query may run on the handle behind `run`.
+        Return the kind of statement, a node's name, if the query may run on the handle behind `run`.
 
         Raises:
             QueryError: code 497 for what is not allowed, else the parser's own.
@@ -67,7 +72,10 @@ class Guard:
             while ancestors and ancestors[-1].depth >= node.depth:
                 ancestors.pop()
             self._check_node(node, ancestors)
+            if ancestors:
+                ancestors[-1].child_count += 1
             ancestors.append(node)
+        return nodes[0].kind
 
     def _check_node(self, node: _Node, ancestors: list[_Node]) -> None:
         parent = ancestors[-1].kind if ancestors else ""
@@ -77,12 +85,13 @@ class Guard:
             raise _denied(f"{node.kind} is not allowed here")
         if node.kind == "Explain" and node.name not in allowed.EXPLAIN_KINDS:
             raise _denied(f"{node.name} is not allowed here")
-        if node.kind == "Literal" and parent == "SelectWithUnionQuery":
+        # A statement has no values of its own: a literal directly below it names the file it would write.
+        if node.kind == "Literal" and (len(ancestors) == 1 or parent in _STATEMENTS):
             raise _denied("INTO OUTFILE is not allowed here")
         if node.kind == "Function":
             self._check_function(node.name, is_table=parent == "TableExpression")
         elif node.kind in ("TableIdentifier", "Identifier"):
-            self._check_identifier(node, parent)
+            self._check_identifier(node, ancestors)
         elif node.kind in ("ShowCreateTableQuery", "ShowCreateViewQuery", "ExistsTableQuery", "ExistsViewQuery"):
             self._check_table(node.name.split(" ", 1))
 
@@ -99,11 +108,17 @@ class Guard:
                 raise _denied(f"function {name} is not allowed here")
             base = shorter
 
-    def _check_identifier(self, node: _Node, parent: str) -> None:
+    def _check_identifier(self, node: _Node, ancestors: list[_Node]) -> None:
         parts = node.name.replace("`", "").replace('"', "").split(".")
-        # Any identifier may name a table: `x IN system.users` has no TableIdentifier.
-        is_table = node.kind == "TableIdentifier" or parts[0].lower() in ("system", "information_schema")
-        if is_table and len(parts) > 1:
+        arguments, function = (None, *ancestors)[-1], (None, None, *ancestors)[-2]
+        is_argument = function is not None and function.kind == "Function" and arguments is not None
+        # `arrayMap(file, …)`: a function's name as an argument is called.
+        if is_argument and len(parts) == 1 and parts[0].lower() in self._refused_functions:
+            raise _denied(f"function {node.name} is not allowed here")
+        # `x IN other.table`: what stands at the right of IN is a table, though no TableIdentifier.
+        is_right_of_in = is_argument and function.name.lower() in _IN_FUNCTIONS and arguments.child_count == 1
+        is_system = parts[0].lower() in ("system", "information_schema")
+        if len(parts) > 1 and (node.kind == "TableIdentifier" or is_right_of_in or is_system):
             self._check_table(parts)
 
     def _check_table(self, parts: list[str]) -> None:

@@ -50,9 +50,9 @@ class Session:
         try:
             self._prepare(query)
             sql = self._text("SELECT formatQuery({argus_otel_query:String})").rstrip("\n")
-            self._guard.check(sql, self._text)
+            kind = self._guard.check(sql, self._text)
             wanted = _format_of(sql) or query.format
-            if wanted.lower() in STREAMED_FORMATS:
+            if kind.startswith("Select") and wanted.lower() in STREAMED_FORMATS:
                 return self._stream(sql, wanted)
             return self._whole(sql, wanted)
         except QueryError:
