@@ -144,7 +144,9 @@ class Service:
         receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=routes)
         self._later(lambda: receiver.stop(grace_s=5.0))
         endpoints = await receiver.start()
-        addresses = RunningAddresses(endpoints.grpc, endpoints.http, clickhouse_http, str(config.data_dir), control_socket)
+        addresses = RunningAddresses(
+            endpoints.grpc, endpoints.http, clickhouse_http, str(config.data_dir), control_socket
+        )
         _write_run_file(config.data_dir, addresses)
         self._later(lambda: (config.data_dir / "run.json").unlink(missing_ok=True))
         self._is_ready = True
@@ -160,7 +162,9 @@ class Service:
         observe_dead_letters(telemetry, dead_letters)
         return dead_letters
 
-    async def _start_endpoint(self, store: EmbeddedStore | ServerStore, telemetry: Telemetry, routes: Sequence[Route]) -> str:
+    async def _start_endpoint(
+        self, store: EmbeddedStore | ServerStore, telemetry: Telemetry, routes: Sequence[Route]
+    ) -> str:
         if not isinstance(store, EmbeddedStore):
             return self._config.clickhouse.rpartition("@")[2].removeprefix("https://").removeprefix("http://")
         config = self._config
@@ -182,7 +186,9 @@ class Service:
         self._later(endpoint.stop)
         return await endpoint.start()
 
-    async def _start_control(self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters) -> str:
+    async def _start_control(
+        self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters
+    ) -> str:
         control = Control(
             self._config.data_dir,
             status=lambda: self._status(store, loader),
@@ -218,7 +224,8 @@ class Service:
                 migrate(store, self._schema)
             elif pending := [step for step in plan(store, self._schema) if step.action != "unchanged"]:
                 raise StoreUnavailableError(
-                    f"the server's schema lacks {len(pending)} statements: run `argus-otel migrate --clickhouse URL`, or serve with --migrate"
+                    f"the server's schema lacks {len(pending)} statements: "
+                    "run `argus-otel migrate --clickhouse URL`, or serve with --migrate"
                 )
             self._is_schema_ready = True
 

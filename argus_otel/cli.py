@@ -34,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-letters_app = typer.Typer(help="What ClickHouse refuses for good is set aside here, payload by payload.", no_args_is_help=True)
+letters_app = typer.Typer(
+    help="What ClickHouse refuses for good is set aside here, payload by payload.", no_args_is_help=True
+)
 app.add_typer(letters_app, name="dead-letter")
 
 
@@ -55,10 +57,19 @@ class Sort(enum.StrEnum):
     FAILURES = "failures"
 
 
-DataDir = Annotated[Optional[Path], typer.Option("--data-dir", envvar="ARGUS_OTEL_DATA_DIR", help="Data folder of the service.")]  # noqa: UP045 - typer reads the annotation at run time
-ConfigFile = Annotated[Optional[Path], typer.Option("--config", envvar="ARGUS_OTEL_CONFIG", help="Config file (TOML).")]  # noqa: UP045
-Url = Annotated[Optional[str], typer.Option("--url", envvar="ARGUS_OTEL_URL", help="ClickHouse HTTP interface to read from, e.g. http://127.0.0.1:8123.")]  # noqa: UP045
-ClickHouse = Annotated[Optional[str], typer.Option("--clickhouse", help="URL of a ClickHouse server to read from, with user and password.")]  # noqa: UP045
+DataDir = Annotated[
+    Optional[Path], typer.Option("--data-dir", envvar="ARGUS_OTEL_DATA_DIR", help="Data folder of the service.")
+]
+ConfigFile = Annotated[Optional[Path], typer.Option("--config", envvar="ARGUS_OTEL_CONFIG", help="Config file (TOML).")]
+Url = Annotated[
+    Optional[str],
+    typer.Option(
+        "--url", envvar="ARGUS_OTEL_URL", help="ClickHouse HTTP interface to read from, e.g. http://127.0.0.1:8123."
+    ),
+]
+ClickHouse = Annotated[
+    Optional[str], typer.Option("--clickhouse", help="URL of a ClickHouse server to read from, with user and password.")
+]
 Output = Annotated[Format, typer.Option("--format", help="How to print rows.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -76,26 +87,42 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
 
 
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:  # noqa: FBT002 - typer's option
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
 
 
 @app.command()
 def serve(
     data_dir: DataDir = None,
-    otlp_grpc: Annotated[Optional[str], typer.Option(help="HOST:PORT for OTLP/gRPC (127.0.0.1:4317); port 0 picks a free one.")] = None,  # noqa: UP045
-    otlp_http: Annotated[Optional[str], typer.Option(help="HOST:PORT for OTLP/HTTP (127.0.0.1:4318).")] = None,  # noqa: UP045
-    clickhouse: Annotated[Optional[str], typer.Option(help="`embedded`, or the URL of a ClickHouse server (embedded).")] = None,  # noqa: UP045
-    clickhouse_http: Annotated[Optional[str], typer.Option(help="HOST:PORT of the embedded engine's ClickHouse endpoint (127.0.0.1:8123).")] = None,  # noqa: UP045
-    token_file: Annotated[Optional[Path], typer.Option(help="File with the bearer token that senders must present.")] = None,  # noqa: UP045
-    tls_certificate: Annotated[Optional[Path], typer.Option(help="PEM certificate for both OTLP listeners.")] = None,  # noqa: UP045
-    tls_key: Annotated[Optional[Path], typer.Option(help="PEM key of the certificate.")] = None,  # noqa: UP045
-    migrate: Annotated[Optional[bool], typer.Option("--migrate", help="Migrate a ClickHouse server at start (the embedded engine always is).")] = None,  # noqa: UP045
+    otlp_grpc: Annotated[
+        Optional[str], typer.Option(help="HOST:PORT for OTLP/gRPC (127.0.0.1:4317); port 0 picks a free one.")
+    ] = None,
+    otlp_http: Annotated[Optional[str], typer.Option(help="HOST:PORT for OTLP/HTTP (127.0.0.1:4318).")] = None,
+    clickhouse: Annotated[
+        Optional[str], typer.Option(help="`embedded`, or the URL of a ClickHouse server (embedded).")
+    ] = None,
+    clickhouse_http: Annotated[
+        Optional[str], typer.Option(help="HOST:PORT of the embedded engine's ClickHouse endpoint (127.0.0.1:8123).")
+    ] = None,
+    token_file: Annotated[
+        Optional[Path], typer.Option(help="File with the bearer token that senders must present.")
+    ] = None,
+    tls_certificate: Annotated[Optional[Path], typer.Option(help="PEM certificate for both OTLP listeners.")] = None,
+    tls_key: Annotated[Optional[Path], typer.Option(help="PEM key of the certificate.")] = None,
+    migrate: Annotated[
+        Optional[bool],
+        typer.Option("--migrate", help="Migrate a ClickHouse server at start (the embedded engine always is)."),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Receive OTLP, keep it, join it, and answer queries until stopped."""
     flags = {
-        "data_dir": data_dir, "otlp_grpc": otlp_grpc, "otlp_http": otlp_http, "clickhouse": clickhouse, "clickhouse_http": clickhouse_http,
+        "data_dir": data_dir, "otlp_grpc": otlp_grpc, "otlp_http": otlp_http,
+        "clickhouse": clickhouse, "clickhouse_http": clickhouse_http,
         "token_file": token_file, "tls_certificate": tls_certificate, "tls_key": tls_key, "migrate": migrate,
     }  # fmt: skip
     with _failures():
@@ -108,7 +135,7 @@ def serve(
 
 
 @app.command()
-def demo(keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the end, until Ctrl-C.")] = False) -> None:  # noqa: FBT002
+def demo(keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the end, until Ctrl-C.")] = False) -> None:
     """Show it all on recorded sessions and two made-up weeks of a small team, in a temporary folder."""
     with _failures():
         from rich.console import Console
@@ -120,11 +147,11 @@ def demo(keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the 
 
 @app.command()
 def sessions(
-    since: Annotated[Optional[str], typer.Option(help="Only sessions active in the last, e.g. 30m, 24h, 7d.")] = None,  # noqa: UP045
+    since: Annotated[Optional[str], typer.Option(help="Only sessions active in the last, e.g. 30m, 24h, 7d.")] = None,
     sort: Annotated[Sort, typer.Option(help="Sort by, most first.")] = Sort.STARTED,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
-    workspace: Annotated[Optional[str], typer.Option(help="Only this workspace.")] = None,  # noqa: UP045
-    user: Annotated[Optional[str], typer.Option(help="Only this user: e-mail, user id or enduser.id.")] = None,  # noqa: UP045
+    workspace: Annotated[Optional[str], typer.Option(help="Only this workspace.")] = None,
+    user: Annotated[Optional[str], typer.Option(help="Only this user: e-mail, user id or enduser.id.")] = None,
     output: Output = Format.TABLE,
     data_dir: DataDir = None,
     config: ConfigFile = None,
@@ -164,7 +191,7 @@ def session(
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="A query, e.g. \"SELECT * FROM argus.sessions\".")],
+    query: Annotated[str, typer.Argument(help='A query, e.g. "SELECT * FROM argus.sessions".')],
     output: Output = Format.TABLE,
     data_dir: DataDir = None,
     config: ConfigFile = None,
@@ -182,9 +209,11 @@ def sql(
 
 @app.command()
 def migrate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the statements that would run.")] = False,  # noqa: FBT002
-    listing: Annotated[bool, typer.Option("--list", help="Only list the statements and their state.")] = False,  # noqa: FBT002
-    clickhouse: Annotated[Optional[str], typer.Option(help="URL of the ClickHouse server; default: the running service.")] = None,  # noqa: UP045
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the statements that would run.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Only list the statements and their state.")] = False,
+    clickhouse: Annotated[
+        Optional[str], typer.Option(help="URL of the ClickHouse server; default: the running service.")
+    ] = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
     output: Output = Format.TABLE,
@@ -237,8 +266,14 @@ def _plan_of_service(settings: Config, *, with_sql: bool) -> list[dict[str, Any]
 
 def _steps(steps: list[Any], *, with_sql: bool) -> list[dict[str, Any]]:
     if with_sql:
-        return [{"statement": step.statement.name, "sql": step.statement.sql} for step in steps if step.action != "unchanged"]
-    return [{"statement": step.statement.name, "target": step.statement.target, "action": step.action} for step in steps]
+        return [
+            {"statement": step.statement.name, "sql": step.statement.sql}
+            for step in steps
+            if step.action != "unchanged"
+        ]
+    return [
+        {"statement": step.statement.name, "target": step.statement.target, "action": step.action} for step in steps
+    ]
 
 
 @app.command()
@@ -250,7 +285,10 @@ def doctor(output: Output = Format.TABLE, data_dir: DataDir = None, config: Conf
         from argus_otel.query.present import rows_table
 
         findings = examine(settings)
-        rows = [{"check": item.check, "state": item.state, "finding": item.finding, "advice": item.advice} for item in findings]
+        rows = [
+            {"check": item.check, "state": item.state, "finding": item.finding, "advice": item.advice}
+            for item in findings
+        ]
         _print(rows, output, lambda: rows_table(rows))
         if any(item.state == "failed" for item in findings):
             raise typer.Exit(1)
@@ -276,18 +314,27 @@ def list_letters(output: Output = Format.TABLE, data_dir: DataDir = None, config
 
 
 @letters_app.command("show")
-def show_letter(letter_id: Annotated[str, typer.Argument(metavar="ID")], data_dir: DataDir = None, config: ConfigFile = None) -> None:
+def show_letter(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")], data_dir: DataDir = None, config: ConfigFile = None
+) -> None:
     """Show one dead letter: why it was refused, and its request as JSON, redacted."""
     with _failures():
         from argus_otel.running import command
 
-        typer.echo(json.dumps(command(_load({"data_dir": data_dir}, config).data_dir, "POST", "/dead-letters/show", {"id": letter_id}), indent=2))
+        typer.echo(
+            json.dumps(
+                command(
+                    _load({"data_dir": data_dir}, config).data_dir, "POST", "/dead-letters/show", {"id": letter_id}
+                ),
+                indent=2,
+            )
+        )
 
 
 @letters_app.command("retry")
 def retry_letters(
-    letter_ids: Annotated[Optional[list[str]], typer.Argument(metavar="[ID]...", help="Which; none for all.")] = None,  # noqa: UP045
-    yes: Yes = False,  # noqa: FBT002
+    letter_ids: Annotated[Optional[list[str]], typer.Argument(metavar="[ID]...", help="Which; none for all.")] = None,
+    yes: Yes = False,
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
@@ -321,7 +368,9 @@ def _load(flags: dict[str, Any], file: Path | None) -> Config:
 
 
 @contextmanager
-def _reader(data_dir: Path | None, config: Path | None, url: str | None, clickhouse: str | None) -> Iterator[tuple[ServerStore, Config]]:
+def _reader(
+    data_dir: Path | None, config: Path | None, url: str | None, clickhouse: str | None
+) -> Iterator[tuple[ServerStore, Config]]:
     from argus_otel.config import read_secret
     from argus_otel.running import read_run_file
     from argus_otel.store import ServerStore
@@ -339,7 +388,7 @@ def _reader(data_dir: Path | None, config: Path | None, url: str | None, clickho
         reader.close()
 
 
-def _print(rows: Any, output: Format, table: Any) -> None:  # noqa: ANN401 - JSON, and whatever rich prints
+def _print(rows: Any, output: Format, table: Any) -> None:
     if output is Format.JSON:
         typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
         return

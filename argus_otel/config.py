@@ -47,7 +47,7 @@ def _identifier(value: str) -> str:
     return value
 
 
-def _split(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or the file holds
+def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -61,36 +61,66 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ARGUS_OTEL_", extra="forbid", frozen=True)
 
-    data_dir: Path = Field(default_factory=default_data_dir, description="Folder of the spool, the embedded engine and the control socket.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder of the spool, the embedded engine and the control socket."
+    )
     otlp_grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received. Port 0 picks a free one.")
     otlp_http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received; also /health and /metrics.")
-    clickhouse: Annotated[str, AfterValidator(_clickhouse)] = Field("embedded", description="`embedded`, or the URL of a ClickHouse server with user and password.")
-    clickhouse_http: Address = Field("127.0.0.1:8123", description="Where the embedded engine answers ClickHouse's HTTP interface, read-only.")
+    clickhouse: Annotated[str, AfterValidator(_clickhouse)] = Field(
+        "embedded", description="`embedded`, or the URL of a ClickHouse server with user and password."
+    )
+    clickhouse_http: Address = Field(
+        "127.0.0.1:8123", description="Where the embedded engine answers ClickHouse's HTTP interface, read-only."
+    )
     clickhouse_http_user: str = Field("default", description="User of that endpoint.")
-    clickhouse_http_password_file: Path | None = Field(None, description="File with its password. Without one the endpoint answers on loopback only.")
-    token_file: Path | None = Field(None, description="File with the bearer token that senders must present. Without one any sender is accepted.")
+    clickhouse_http_password_file: Path | None = Field(
+        None, description="File with its password. Without one the endpoint answers on loopback only."
+    )
+    token_file: Path | None = Field(
+        None, description="File with the bearer token that senders must present. Without one any sender is accepted."
+    )
     tls_certificate: Path | None = Field(None, description="PEM certificate chain for both OTLP listeners.")
     tls_key: Path | None = Field(None, description="PEM private key of that certificate.")
-    migrate: bool = Field(default=False, description="Migrate a ClickHouse server at start. The embedded engine always is.")
+    migrate: bool = Field(
+        default=False, description="Migrate a ClickHouse server at start. The embedded engine always is."
+    )
     otel_database: Identifier = Field("otel", description="Database of the landing tables.")
     argus_database: Identifier = Field("argus", description="Database of facts and views.")
     cluster: str | None = Field(None, description="Name of a ClickHouse cluster to create everything ON.")
     body_bytes_max: int = Field(64 * MIB, ge=1024, description="Largest request, after decompression too.")
-    expanded_bytes_max: int = Field(256 * MIB, ge=1024, description="Largest request once resource and scope stand beside each record.")
-    spool_bytes_max: int = Field(4 * GIB, ge=16 * MIB, description="Bound of the spool; beyond it senders are told to retry.")
+    expanded_bytes_max: int = Field(
+        256 * MIB, ge=1024, description="Largest request once resource and scope stand beside each record."
+    )
+    spool_bytes_max: int = Field(
+        4 * GIB, ge=16 * MIB, description="Bound of the spool; beyond it senders are told to retry."
+    )
     load_expanded_bytes_max: int = Field(128 * MIB, ge=MIB, description="Bound of one INSERT in expanded bytes.")
-    dead_letter_bytes_max: int = Field(GIB, ge=MIB, description="Bound of the dead letters; the oldest are dropped first, counted.")
-    dead_letter_age_s_max: int = Field(30 * DAY_S, ge=60, description="Age after which dead letters are dropped, counted.")
-    drop_events: Names = Field((), description="Log events dropped before landing, e.g. hook_execution_start,hook_execution_complete.")
+    dead_letter_bytes_max: int = Field(
+        GIB, ge=MIB, description="Bound of the dead letters; the oldest are dropped first, counted."
+    )
+    dead_letter_age_s_max: int = Field(
+        30 * DAY_S, ge=60, description="Age after which dead letters are dropped, counted."
+    )
+    drop_events: Names = Field(
+        (), description="Log events dropped before landing, e.g. hook_execution_start,hook_execution_complete."
+    )
     redaction_enable: Names = Field((), description="Optional redaction rules to add, e.g. email_address.")
     redaction_disable: Names = Field((), description="Redaction rules to leave out.")
-    redaction_file: Path | None = Field(None, description="JSON file with further rules, in the form of privacy/patterns.json.")
+    redaction_file: Path | None = Field(
+        None, description="JSON file with further rules, in the form of privacy/patterns.json."
+    )
     query_seconds_max: int = Field(60, ge=1, description="Longest query at the embedded endpoint.")
-    query_memory_bytes_max: int = Field(2 * GIB, ge=64 * MIB, description="Memory of one query at the embedded endpoint.")
+    query_memory_bytes_max: int = Field(
+        2 * GIB, ge=64 * MIB, description="Memory of one query at the embedded endpoint."
+    )
     query_result_rows_max: int = Field(1_000_000, ge=1, description="Rows that one query may return.")
     query_concurrency_max: int = Field(8, ge=1, description="Queries at the same time; more are refused.")
-    telemetry_otlp: str | None = Field(None, description="OTLP/gRPC endpoint to which argus-otel's own metrics are exported as well.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged, to stderr.")
+    telemetry_otlp: str | None = Field(
+        None, description="OTLP/gRPC endpoint to which argus-otel's own metrics are exported as well."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged, to stderr."
+    )
     log_format: Literal["text", "json"] = Field("text", description="Form of the log lines.")
 
     @model_validator(mode="before")
@@ -122,8 +152,8 @@ def load_config(flags: dict[str, Any], file: Path | None = None) -> Config:
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
             env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names the arguments
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, in_file)
 
@@ -152,7 +182,16 @@ def read_secret(file: Path | None) -> str | None:
     return secret
 
 
-NOT_SETTINGS = frozenset({"ARGUS_OTEL_CONFIG", "ARGUS_OTEL_URL", "ARGUS_OTEL_ENDPOINT", "ARGUS_OTEL_TOKEN", "ARGUS_OTEL_CAPTURE_LEVEL", "ARGUS_OTEL_VALUE_BYTES_MAX"})
+NOT_SETTINGS = frozenset(
+    {
+        "ARGUS_OTEL_CONFIG",
+        "ARGUS_OTEL_URL",
+        "ARGUS_OTEL_ENDPOINT",
+        "ARGUS_OTEL_TOKEN",
+        "ARGUS_OTEL_CAPTURE_LEVEL",
+        "ARGUS_OTEL_VALUE_BYTES_MAX",
+    }
+)
 """Variables of the same prefix that the commands and the capture plugin read themselves."""
 
 
@@ -171,8 +210,12 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"config file {file} is no TOML: {error}") from error
 
 
-def _explain(item: Any) -> str:  # noqa: ANN401 - pydantic's error dictionary
+def _explain(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "configuration"
     if item["type"] == "extra_forbidden":
         return f"unknown key {key}: see docs/configuration.md"
-    return f"{key}: {item['msg'].removeprefix('Value error, ')} (given: {item['input']!r})" if item["loc"] else item["msg"].removeprefix("Value error, ")
+    return (
+        f"{key}: {item['msg'].removeprefix('Value error, ')} (given: {item['input']!r})"
+        if item["loc"]
+        else item["msg"].removeprefix("Value error, ")
+    )

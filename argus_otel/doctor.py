@@ -40,7 +40,14 @@ def examine(config: Config) -> list[Finding]:
     except ArgusError as error:
         return [*findings, Finding("service", "failed", str(error), "look at the service's log")]
     where = f"pid {status['pid']}, OTLP at {addresses['otlp_grpc']} (gRPC) and {addresses['otlp_http']} (HTTP)"
-    return [*findings, Finding("service", "ok", where), _clickhouse(status), _loads(status), _accounting(status), _dead_letters(status)]
+    return [
+        *findings,
+        Finding("service", "ok", where),
+        _clickhouse(status),
+        _loads(status),
+        _accounting(status),
+        _dead_letters(status),
+    ]
 
 
 def _folder(config: Config) -> Finding:
@@ -48,7 +55,9 @@ def _folder(config: Config) -> Finding:
     if not folder.exists():
         return Finding("data folder", "warning", f"{folder} does not exist", "`argus-otel serve` makes it")
     if not os.access(folder, os.W_OK):
-        return Finding("data folder", "failed", f"{folder} cannot be written", "give it to the user that runs the service")
+        return Finding(
+            "data folder", "failed", f"{folder} cannot be written", "give it to the user that runs the service"
+        )
     if folder.stat().st_mode & 0o077:
         return Finding("data folder", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
     return Finding("data folder", "ok", str(folder))
@@ -73,9 +82,19 @@ def _clickhouse(status: dict[str, Any]) -> Finding:
 def _loads(status: dict[str, Any]) -> Finding:
     loader = status["loader"]
     if loader["is_holding"]:
-        return Finding("loads", "failed", f"everything is refused: {loader['last_error']}", "the schema is damaged: `argus-otel migrate`")
+        return Finding(
+            "loads",
+            "failed",
+            f"everything is refused: {loader['last_error']}",
+            "the schema is damaged: `argus-otel migrate`",
+        )
     if loader["consecutive_failures"]:
-        return Finding("loads", "failed", f"{loader['consecutive_failures']} failures in a row: {loader['last_error']}", "data waits in the spool; see ClickHouse's log")
+        return Finding(
+            "loads",
+            "failed",
+            f"{loader['consecutive_failures']} failures in a row: {loader['last_error']}",
+            "data waits in the spool; see ClickHouse's log",
+        )
     if loader["last_success_at_ns"] is None:
         return Finding("loads", "ok", "nothing was received yet")
     return Finding("loads", "ok", f"last {(time.time_ns() - loader['last_success_at_ns']) / 1e9:.0f} s ago")
@@ -83,9 +102,11 @@ def _loads(status: dict[str, Any]) -> Finding:
 
 def _accounting(status: dict[str, Any]) -> Finding:
     sums = status["accounting"]
-    said = f"{sums['received']} received = {sums['loaded']} loaded + {sums['dead_lettered']} dead-lettered + {sums['spooled']} spooled"
+    said = "{received} received = {loaded} loaded + {dead_lettered} dead-lettered + {spooled} spooled".format(**sums)
     if sums["missing"]:
-        return Finding("accounting", "failed", f"{said} + {sums['missing']} missing", "look for *.damaged in the spool folder")
+        return Finding(
+            "accounting", "failed", f"{said} + {sums['missing']} missing", "look for *.damaged in the spool folder"
+        )
     return Finding("accounting", "ok", said)
 
 

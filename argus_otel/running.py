@@ -34,14 +34,15 @@ def read_run_file(data_dir: Path) -> dict[str, str]:
         addresses: dict[str, str] = json.loads((data_dir / "run.json").read_text())
     except FileNotFoundError:
         raise NotRunningError(
-            f"no service runs on {data_dir}: start one with `argus-otel serve`, or name another with --data-dir, --url or --clickhouse"
+            f"no service runs on {data_dir}: start one with `argus-otel serve`, "
+            "or name another with --data-dir, --url or --clickhouse"
         ) from None
     except (OSError, ValueError) as error:
         raise NotRunningError(f"{data_dir / 'run.json'} cannot be read: {error}") from error
     return addresses
 
 
-def command(data_dir: Path, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
+def command(data_dir: Path, method: str, path: str, body: Any = None) -> Any:
     """
     Send one command to the running service and return its answer.
 
@@ -51,7 +52,9 @@ def command(data_dir: Path, method: str, path: str, body: Any = None) -> Any:  #
     """
     connection = _SocketConnection(read_run_file(data_dir)["control_socket"])
     try:
-        connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        connection.request(
+            method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"}
+        )
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException) as error:

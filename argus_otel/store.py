@@ -24,7 +24,7 @@ from argus_otel.errors import ConfigError, StoreError, StoreRefusedError, StoreU
 from argus_otel.schema.render import protobuf_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver import Client
@@ -87,13 +87,16 @@ class EmbeddedStore:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._keeper = chdb.connect(str(folder))  # the engine lives as long as one handle is open
+            # The engine lives as long as one handle is open.
+            self._keeper = chdb.connect(str(folder))  # type: ignore[no-untyped-call] # chDB has no types
         except RuntimeError as error:
-            raise ConfigError(f"cannot open the engine on {folder}: is another argus-otel running on it? ({error})") from error
+            raise ConfigError(
+                f"cannot open the engine on {folder}: is another argus-otel running on it? ({error})"
+            ) from error
 
-    def connect(self) -> Any:  # noqa: ANN401 - chDB's connection has no useful type
+    def connect(self) -> Any:
         """Return a new handle on the engine, about a millisecond; settings are its own."""
-        return chdb.connect(str(self._folder))
+        return chdb.connect(str(self._folder))  # type: ignore[no-untyped-call] # chDB has no types
 
     def execute(self, sql: str) -> None:
         with self._handle() as handle:
@@ -109,7 +112,10 @@ class EmbeddedStore:
 
     def insert(self, segments: Sequence[Path], table: str) -> None:
         # A schema file, not a string: the engine would cache a string in the working directory.
-        with resources.as_file(resources.files("argus_otel.schema").joinpath("otlp.proto")) as proto, self._handle() as handle:
+        with (
+            resources.as_file(resources.files("argus_otel.schema").joinpath("otlp.proto")) as proto,
+            self._handle() as handle,
+        ):
             settings = {**LOAD_SETTINGS, "format_schema": f"{proto.with_suffix('')}:Envelope"}
             rendered = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
             with handle.send_insert(f"INSERT INTO {table} SETTINGS {rendered}", "Protobuf") as inserter:
@@ -192,7 +198,7 @@ def open_store(clickhouse: str, embedded_folder: Path) -> EmbeddedStore | Server
 _CHUNK_BYTES = 1 << 20
 
 
-def _chunks(segments: Sequence[Path]) -> Iterator[bytes]:
+def _chunks(segments: Sequence[Path]) -> Generator[bytes, None, None]:
     for path in segments:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):

@@ -40,72 +40,98 @@ class Metric(enum.Enum):
     """The metrics; a name that is not here cannot be recorded."""
 
     RECEIVED_RECORDS = _Definition(
-        "argus_otel.received.records", "counter", "{record}",
+        "argus_otel.received.records",
+        "counter",
+        "{record}",
         "Records acknowledged: log records, spans, data points.",
         "Falls to nothing while sessions run: look at the senders' endpoint and token.",
         ("signal", "transport"),
     )
     RECEIVED_BYTES = _Definition(
-        "argus_otel.received.bytes", "counter", "By",
+        "argus_otel.received.bytes",
+        "counter",
+        "By",
         "Bytes of acknowledged requests after decompression.",
         "For sizing the spool and the disk.",
         ("signal", "transport"),
     )
     REFUSED_REQUESTS = _Definition(
-        "argus_otel.refused.requests", "counter", "{request}",
+        "argus_otel.refused.requests",
+        "counter",
+        "{request}",
         "Requests answered with an error, by the class of the error.",
         "Retryable reasons mean that the spool or the disk is in trouble; permanent ones that a sender is misconfigured.",
         ("signal", "transport", "reason"),
     )
     ACKNOWLEDGE_SECONDS = _Definition(
-        "argus_otel.acknowledge.duration", "histogram", "s",
+        "argus_otel.acknowledge.duration",
+        "histogram",
+        "s",
         "From a request's arrival to its acknowledgement, the fsync included.",
         "High: the disk under the spool is slow.",
         ("signal", "transport"),
     )
     SPOOL_BYTES = _Definition(
-        "argus_otel.spool.bytes", "gauge", "By",
+        "argus_otel.spool.bytes",
+        "gauge",
+        "By",
         "Bytes in the spool.",
         "Grows: ClickHouse is behind or away. At its bound senders are told to retry.",
     )
     SPOOL_RECORDS = _Definition(
-        "argus_otel.spool.records", "gauge", "{record}",
+        "argus_otel.spool.records",
+        "gauge",
+        "{record}",
         "Records in the spool, acknowledged and not yet loaded.",
         "As for the spool's bytes.",
     )
     SPOOL_OLDEST_AGE_SECONDS = _Definition(
-        "argus_otel.spool.oldest_age", "gauge", "s",
+        "argus_otel.spool.oldest_age",
+        "gauge",
+        "s",
         "Age of the oldest unloaded byte.",
         "Above a minute: loading has stopped; `argus-otel doctor` names the error.",
     )
     LOADED_RECORDS = _Definition(
-        "argus_otel.loaded.records", "counter", "{record}",
+        "argus_otel.loaded.records",
+        "counter",
+        "{record}",
         "Records whose INSERT returned.",
         "received = loaded + dead-lettered + spooled; `argus-otel doctor` checks it.",
     )
     LOAD_SECONDS = _Definition(
-        "argus_otel.load.duration", "histogram", "s",
+        "argus_otel.load.duration",
+        "histogram",
+        "s",
         "Duration of one INSERT.",
         "High: ClickHouse is busy, or the batches are large.",
     )
     LOAD_FAILURES = _Definition(
-        "argus_otel.load.failures", "counter", "{failure}",
+        "argus_otel.load.failures",
+        "counter",
+        "{failure}",
         "INSERTs that failed, by ClickHouse's error code; each is tried again or bisected.",
         "Look the code up in ClickHouse's own log.",
         ("code",),
     )
     DEAD_LETTER_RECORDS = _Definition(
-        "argus_otel.dead_letter.records", "gauge", "{record}",
+        "argus_otel.dead_letter.records",
+        "gauge",
+        "{record}",
         "Records set aside because ClickHouse refuses them for good.",
         "`argus-otel dead-letter list` says why; `retry` sends them again.",
     )
     QUERY_SECONDS = _Definition(
-        "argus_otel.query.duration", "histogram", "s",
+        "argus_otel.query.duration",
+        "histogram",
+        "s",
         "Duration of one query at the embedded engine's endpoint.",
         "High: narrow the query by session or time.",
     )
     QUERY_REFUSED = _Definition(
-        "argus_otel.query.refused", "counter", "{query}",
+        "argus_otel.query.refused",
+        "counter",
+        "{query}",
         "Queries refused at the embedded engine's endpoint, by reason.",
         "The endpoint is read-only; `argus-otel` commands change things.",
         ("reason",),

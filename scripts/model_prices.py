@@ -26,9 +26,10 @@ def render(as_of: str) -> str:
     rows = sorted(set(_rows()))
     values = ",\n".join(f"    ('{model}', {', '.join(map(str, prices))}, '{as_of}')" for model, prices in rows)
     return (
-        f"-- List prices from genai-prices {version('genai-prices')}, written by scripts/model_prices.py: 10^-9 USD per token, by what the\n"
-        "-- model's name is without its date.\n"
-        "INSERT INTO {{ argus }}.model_prices (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES\n"
+        f"-- List prices from genai-prices {version('genai-prices')}, written by scripts/model_prices.py:\n"
+        "-- 10^-9 USD per token, by what the model's name is without its date.\n"
+        "INSERT INTO {{ argus }}.model_prices\n"
+        "    (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES\n"
         f"{values}\n"
     )
 

@@ -71,9 +71,11 @@ def _documented(session: Session, turn: Turn) -> Iterator[Event]:
     source = "sdk" if session.surface == "agent-sdk" else "repl_main_thread"
     for call in turn.calls:
         yield call.ended_at_ns, "api_request", {**_api_request(call), "query_source": source}
-        response = {"response_length": len(call.text), "response": call.text if is_open else _REDACTED}
-        keys = {"request_id": call.request_id, "message.uuid": call.message_id}
-        yield call.ended_at_ns, "assistant_response", {**response, **keys, "model": call.model, "query_source": source}
+        yield (
+            call.ended_at_ns,
+            "assistant_response",
+            {**_assistant_response(call, is_open=is_open), "query_source": source},
+        )
         if call.tool:
             yield from _tool_events(call, call.tool, is_open=is_open)
 
@@ -91,6 +93,16 @@ def _api_request(call: ApiCall) -> dict[str, Value]:
         "ttft_ms": call.duration_ms // 5,
         "request_id": call.request_id,
         "speed": "normal",
+    }
+
+
+def _assistant_response(call: ApiCall, *, is_open: bool) -> dict[str, Value]:
+    return {
+        "response_length": len(call.text),
+        "response": call.text if is_open else _REDACTED,
+        "model": call.model,
+        "request_id": call.request_id,
+        "message.uuid": call.message_id,
     }
 
 

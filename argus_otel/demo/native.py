@@ -2,8 +2,8 @@
 A session of the made-up team -> what Claude Code, the Agent SDK or Cowork would have sent of it: log events, metrics at
 its end, and spans where tracing is on (the Agent SDK's here).
 
-Content gates are off, as users have them, but for Cowork, which sends its texts, neither metrics nor spans, and knows no
-request_id and no tool_use_id.
+Content gates are off, as users have them, but for Cowork, which sends its texts, neither metrics nor spans, and no
+request_id or tool_use_id.
 
 Source: recordings/default for the shapes; the monitoring pages of Claude Code and Cowork for what no recording has:
 interactive use, user.email, organization.id, Cowork.

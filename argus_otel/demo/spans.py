@@ -1,6 +1,6 @@
 """
-A session of the made-up team -> its native spans: one trace per prompt, below its interaction the calls of the model and
-of the tools. Ids are derived from the ids of what they stand for.
+A session of the made-up team -> its native spans: one trace per prompt, below its interaction the calls of the model
+and of the tools. Ids are derived from the ids of what they stand for.
 
 Source: recordings/default/*-traces.bin.
 """

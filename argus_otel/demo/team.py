@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 
     from argus_otel.demo.otlp import Request
     from argus_otel.demo.phrases import Task
-    from argus_otel.demo.work import Surface
 
 DAY_COUNT = 14
 SPIKE_FACTOR = 10
 """The looping session alone costs so many times an ordinary weekday."""
 
-_MEMBERS: tuple[tuple[str, str, str, tuple[Surface, ...], bool], ...] = (
-    ("dev1@example.com", "payments", "payments-api", ("claude-code",), True),
-    ("dev2@example.com", "payments", "ledger", ("claude-code",), False),
-    ("dev3@example.com", "payments", "payments-api", ("agent-sdk",), True),
-    ("dev4@example.com", "search", "search-index", ("claude-code",), True),
-    ("dev5@example.com", "search", "search-index", ("cowork", "cowork", "claude-code"), False),
+_MEMBERS = (
+    Member("dev1@example.com", "payments", "payments-api", ("claude-code",), has_hooks=True),
+    Member("dev2@example.com", "payments", "ledger", ("claude-code",), has_hooks=False),
+    Member("dev3@example.com", "payments", "payments-api", ("agent-sdk",), has_hooks=True),
+    Member("dev4@example.com", "search", "search-index", ("claude-code",), has_hooks=True),
+    Member("dev5@example.com", "search", "search-index", ("cowork", "cowork", "claude-code"), has_hooks=False),
 )
-_LOOPING = 2
+_LOOPING = _MEMBERS[2]
 _MODELS = ("claude-sonnet-4-5", "claude-sonnet-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5")
 _HOURS = range(8, 19)
 _HOUR_WEIGHTS = (1, 3, 5, 4, 2, 2, 4, 5, 4, 3, 1)
@@ -56,13 +55,12 @@ def requests_of(session: Session) -> list[Request]:
 
 def sessions(seed: int, now_ns: int) -> list[Session]:
     """Return the sessions that ended by `now_ns`, by their start."""
-    chance = random.Random(seed)
-    members = [_member(chance, *about) for about in _MEMBERS]
+    chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     today = datetime.fromtimestamp(now_ns // S_NS, UTC).replace(hour=0, minute=0, second=0)
     days = [today - timedelta(days=DAY_COUNT - 1 - index) for index in range(DAY_COUNT)]
-    worked = {day: [session for member in members for session in _day(chance, member, day)] for day in days}
+    worked = {day: [session for member in _MEMBERS for session in _day(chance, member, day)] for day in days}
     ordinary = [sum(session.cost_nanousd for session in worked[day]) for day in days if _is_weekday(day)]
-    looping = _looping(chance, members[_LOOPING], _spike_day(days), SPIKE_FACTOR * int(median(ordinary)))
+    looping = _looping(chance, _LOOPING, _spike_day(days), SPIKE_FACTOR * int(median(ordinary)))
     everything = [looping, *(session for day in days for session in worked[day])]
     return sorted(
         (session for session in everything if session.ended_at_ns <= now_ns), key=lambda session: session.started_at_ns
@@ -75,13 +73,6 @@ def _is_weekday(day: datetime) -> bool:
 
 def _spike_day(days: Sequence[datetime]) -> datetime:
     return [day for day in days[:-2] if _is_weekday(day)][-1]
-
-
-def _member(
-    chance: random.Random, email: str, team: str, repository: str, surfaces: tuple[Surface, ...], has_hooks: bool
-) -> Member:
-    user_id = f"{chance.getrandbits(256):064x}"
-    return Member(email, team, repository, surfaces, has_hooks, user_id, _uuid(chance))
 
 
 def _day(chance: random.Random, member: Member, day: datetime) -> Iterator[Session]:
@@ -98,11 +89,11 @@ def _session(chance: random.Random, member: Member, at_ns: int) -> Session:
     tasks += chance.sample(phrases.FOLLOW_UPS, chance.randrange(len(phrases.FOLLOW_UPS)))
     session_id, model = _uuid(chance), chance.choice(_MODELS)
     turns: list[Turn] = []
-    context_tokens = chance.randrange(9_000, 16_000)
+    context_tokens = chance.randrange(20_000, 60_000)
     for task in tasks:
         turns.append(_turn(chance, task, model, at_ns, context_tokens))
         at_ns = turns[-1].ended_at_ns + chance.randrange(20, 400) * S_NS
-        context_tokens += 4_000
+        context_tokens += 9_000
     return Session(session_id, member, surface, tuple(turns))
 
 
@@ -112,7 +103,7 @@ def _turn(chance: random.Random, task: Task, model: str, at_ns: int, context_tok
     for index, step in enumerate((*task.steps, None)):
         tool = _tool(chance, step) if step else None
         says = step.says if step else task.answer
-        calls.append(_call(chance, model, at_ns, context_tokens + 1_500 * index, says, tool))
+        calls.append(_call(chance, model, at_ns, context_tokens + 3_000 * index, says, tool))
         at_ns = calls[-1].returned_at_ns + 30 * MS_NS
     return Turn(prompt_id, said_at_ns, task.prompt, tuple(calls))
 
@@ -128,9 +119,9 @@ def _call(
         duration_ms=duration_ms,
         model=model,
         input_tokens=chance.randrange(5, 400),
-        output_tokens=chance.randrange(60, 700),
+        output_tokens=chance.randrange(100, 1_600),
         cache_read_tokens=context_tokens,
-        cache_creation_tokens=chance.randrange(800, 2_600),
+        cache_creation_tokens=chance.randrange(1_500, 6_000),
         text=says,
         tool=tool,
     )

@@ -4,6 +4,8 @@ What the made-up team's work consists of: members, sessions, turns, calls. Value
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,15 +39,22 @@ PRICES: Mapping[str, Price] = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of the team, with the ids that telemetry knows them by."""
+    """One of the team; `has_hooks`: the capture plugin is installed."""
 
     email: str
     team: str
     repository: str
     surfaces: tuple[Surface, ...]
     has_hooks: bool
-    user_id: str
-    account_id: str
+
+    @property
+    def user_id(self) -> str:
+        """The random id of an installation."""
+        return hashlib.sha256(self.email.encode()).hexdigest()
+
+    @property
+    def account_id(self) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{self.email}"))
 
 
 @dataclass(frozen=True, slots=True)

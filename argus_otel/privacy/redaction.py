@@ -12,10 +12,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argus_otel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Redaction:
             expression = f"replaceRegexpAll({expression}, {quote(rule.pattern)}, {quote(rule.replacement)})"
         return expression
 
-    def redact_document(self, document: Any) -> Any:  # noqa: ANN401 - JSON
+    def redact_document(self, document: Any) -> Any:
         """Return a JSON document with every match in its strings replaced, keys and all that is no string as they are."""
         if isinstance(document, dict):
             return {key: self.redact_document(item) for key, item in document.items()}
@@ -62,7 +64,10 @@ class Redaction:
 
     def has_secret(self, expression: str) -> str:
         """Return the SQL that is true where any rule matches `expression`: for bytes, which cannot be redacted in part."""
-        alternatives = "|".join(f"(?i:{rule.pattern[4:]})" if rule.pattern.startswith("(?i)") else f"(?:{rule.pattern})" for rule in self.rules)
+        alternatives = "|".join(
+            f"(?i:{rule.pattern[4:]})" if rule.pattern.startswith("(?i)") else f"(?:{rule.pattern})"
+            for rule in self.rules
+        )
         return f"match({expression}, {quote(alternatives)})"
 
     def redact_text(self, expression: str) -> str:
@@ -98,7 +103,9 @@ def content_list() -> dict[str, Any]:
     return data
 
 
-def load_redaction(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = (), extra_file: Path | None = None) -> Redaction:
+def load_redaction(
+    enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = (), extra_file: Path | None = None
+) -> Redaction:
     """
     Return the packaged rules, plus optional ones by name, minus some by name, plus those of a file of the same form.
 
@@ -111,7 +118,9 @@ def load_redaction(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()
     known = {rule.name for rule in default + optional}
     if unknown := {*enabled, *disabled} - known:
         raise ConfigError(f"unknown redaction rules {sorted(unknown)}: known are {sorted(known)}")
-    rules = [rule for rule in default if rule.name not in disabled] + [rule for rule in optional if rule.name in enabled]
+    rules = [rule for rule in default if rule.name not in disabled] + [
+        rule for rule in optional if rule.name in enabled
+    ]
     if extra_file is not None:
         rules += _rules_of(extra_file)
     return Redaction(tuple(rules))

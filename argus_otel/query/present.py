@@ -179,7 +179,7 @@ def _rows_of(rows: Sequence[Row], failed: set[str], rows_max: int | None) -> lis
 
 
 def _speaker(row: Row) -> Text:
-    name = {"tool_call": "  call", "tool_result": "  result"}.get(row["kind"], row["kind"])
+    name: str = {"tool_call": "  call", "tool_result": "  result"}.get(row["kind"], str(row["kind"]))
     agent = " (agent)" if row["agent_id"] and row["kind"] != "subagent" else ""
     return Text(name + agent, _KIND_STYLES.get(row["kind"], "dim"))
 

@@ -69,10 +69,13 @@ def list_sessions(reader: Reader, argus: str, wanted: SessionFilter) -> list[Row
         conditions.append(f"session_id IN (SELECT session_id FROM {argus}.session_facts WHERE {' AND '.join(recent)})")
     if wanted.user is not None:
         parameters["user"] = wanted.user
-        conditions.append("(user_email = {user:String} OR user_id = {user:String} OR attributes['enduser.id'] = {user:String})")
+        conditions.append(
+            "(user_email = {user:String} OR user_id = {user:String} OR attributes['enduser.id'] = {user:String})"
+        )
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     rows = reader.rows(
-        f"SELECT * FROM {argus}.sessions {where}ORDER BY {SORTS[wanted.sort]}, session_id LIMIT {{limit:UInt32}}", parameters
+        f"SELECT * FROM {argus}.sessions {where}ORDER BY {SORTS[wanted.sort]}, session_id LIMIT {{limit:UInt32}}",
+        parameters,
     )
     prompts = _first_prompts(reader, argus, [str(row["session_id"]) for row in rows])
     return [{**row, "first_prompt": prompts.get((row["workspace"], row["session_id"]))} for row in rows]

@@ -55,7 +55,10 @@ def plan(database: Database, settings: SchemaSettings) -> list[Step]:
     applied = _applied(database, settings)
     statements = render(settings)
     if unknown := sorted(applied.keys() - {statement.name for statement in statements}):
-        raise SchemaError(f"{settings.argus_database} was migrated by another version of argus-otel (it has {unknown[0]}): use that version or a newer one")
+        raise SchemaError(
+            f"{settings.argus_database} was migrated by another version of argus-otel (it has {unknown[0]}): "
+            "use that version or a newer one"
+        )
     return [Step(statement, _action(statement, applied.get(statement.name))) for statement in statements]
 
 
@@ -96,7 +99,10 @@ def _action(statement: Statement, recorded: str | None) -> Action:
     if recorded is None:
         return "create"
     if statement.kind == "table":
-        raise SchemaError(f"table {statement.target} was made by a different {statement.name}.sql: its rows cannot be read by this version; restore that version, or start an empty database")
+        raise SchemaError(
+            f"table {statement.target} was made by a different {statement.name}.sql: its rows cannot be read by this "
+            "version; restore that version, or start an empty database"
+        )
     return "replace"
 
 
@@ -104,7 +110,9 @@ def _check_version(database: Database) -> None:
     text = database.rows("SELECT version() AS version")[0]["version"]
     version = tuple(int(part) for part in text.split(".")[:2])
     if version < MINIMUM_VERSION:
-        raise SchemaError(f"ClickHouse {text} is too old: at least {'.'.join(map(str, MINIMUM_VERSION))} is needed to receive OTLP")
+        raise SchemaError(
+            f"ClickHouse {text} is too old: at least {'.'.join(map(str, MINIMUM_VERSION))} is needed to receive OTLP"
+        )
 
 
 def _applied(database: Database, settings: SchemaSettings) -> dict[str, str]:
@@ -121,7 +129,9 @@ def _applied(database: Database, settings: SchemaSettings) -> dict[str, str]:
 def _record_table(settings: SchemaSettings, on_cluster: str) -> str:
     engine = "ReplacingMergeTree(applied_at)"
     if settings.cluster:
-        engine = "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}', applied_at)"
+        engine = (
+            "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}', applied_at)"
+        )
     return (
         f"CREATE TABLE IF NOT EXISTS {settings.argus_database}.schema_migrations{on_cluster}"
         f" (name String, checksum String, applied_at DateTime64(9) DEFAULT now64(9)) ENGINE = {engine} ORDER BY name"

@@ -21,16 +21,18 @@ NODES = frozenset(
     """.split()
 )
 
-EXPLAIN_KINDS = frozenset({"EXPLAIN", "EXPLAIN AST", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE", "EXPLAIN PIPELINE", "EXPLAIN ESTIMATE"})
+EXPLAIN_KINDS = frozenset(
+    {"EXPLAIN", "EXPLAIN AST", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE", "EXPLAIN PIPELINE", "EXPLAIN ESTIMATE"}
+)
 
 TABLE_FUNCTIONS = frozenset({"numbers", "numbers_mt", "zeros", "zeros_mt", "generateseries", "generate_series", "values", "null"})
 
 FUNCTION_CATEGORIES = frozenset(
     {
-        "Aggregate Functions", "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison", "Conditional", "Dates and Times", "Distance",
-        "Encoding", "Financial", "Geo", "Geo Polygon", "Hash", "IP Address", "JSON", "Logical", "Map", "Mathematical", "Null",
-        "Random Number", "Rounding", "String", "String Replacement", "String Search", "String Splitting", "Time Window", "Tuple",
-        "Type Conversion", "URL", "UUID",
+        "Aggregate Functions", "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison", "Conditional", "Dates and
+        Times", "Distance", "Encoding", "Financial", "Geo", "Geo Polygon", "Hash", "IP Address", "JSON", "Logical",
+        "Map", "Mathematical", "Null", "Random Number", "Rounding", "String", "String Replacement", "String Search",
+        "String Splitting", "Time Window", "Tuple", "Type Conversion", "URL", "UUID",
     }
 )  # fmt: skip
 
@@ -52,15 +54,17 @@ SYNTAX_FUNCTIONS = frozenset({"lambda", "untuple", "exists", "grouping", "in", "
 
 SYSTEM_TABLES = frozenset(
     {
-        "aggregate_function_combinators", "columns", "contributors", "data_type_families", "databases", "formats", "functions", "keywords",
-        "numbers", "numbers_mt", "one", "settings", "table_functions", "tables", "time_zones", "zeros",
+        "aggregate_function_combinators", "columns", "contributors", "data_type_families", "databases", "formats",
+        "functions", "keywords", "numbers", "numbers_mt", "one", "settings", "table_functions", "tables",
+        "time_zones", "zeros",
     }
 )  # fmt: skip
 
 CLIENT_SETTINGS = frozenset(
     {
-        "date_time_output_format", "extremes", "join_use_nulls", "max_block_size", "session_timezone", "allow_experimental_analyzer",
-        "cast_keep_nullable", "decimal_check_overflow", "prefer_column_name_to_alias", "group_by_use_nulls",
+        "date_time_output_format", "extremes", "join_use_nulls", "max_block_size", "session_timezone",
+        "allow_experimental_analyzer", "cast_keep_nullable", "decimal_check_overflow",
+        "prefer_column_name_to_alias", "group_by_use_nulls",
     }
 )  # fmt: skip
 """Besides every output_format_*: they shape an answer and loosen no limit. Others are dropped."""

@@ -81,7 +81,9 @@ class Control:
             listener.bind(str(path))
         finally:
             os.umask(old_mask)
-        config = uvicorn.Config(self._application(), lifespan="off", access_log=False, log_level="warning", log_config=None)
+        config = uvicorn.Config(
+            self._application(), lifespan="off", access_log=False, log_level="warning", log_config=None
+        )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001 - `serve` would take over the process's signals
         while not self._server.started:
@@ -103,7 +105,9 @@ class Control:
             routes=[
                 Route("/status", self._handle(lambda _: self._status())),
                 Route("/migrate", self._handle(lambda _: self._migrate()), methods=["POST"]),
-                Route("/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])),
+                Route(
+                    "/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])
+                ),
                 Route("/dead-letters/show", self._handle(lambda body: self._show(body["id"])), methods=["POST"]),
                 Route("/dead-letters/retry", self._handle(self._retry_letters), methods=["POST"]),
             ]

@@ -23,10 +23,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from argus_otel.listening import bind
 from argus_otel.serve.compression import compress_blocks
 from argus_otel.serve.exceptions import QueryError, from_engine
 from argus_otel.serve.guard import Guard, functions_of
-from argus_otel.listening import bind
 from argus_otel.serve.query import read_login, read_query
 from argus_otel.serve.session import Session
 from argus_otel.telemetry import Metric
@@ -74,7 +74,13 @@ class Endpoint:
         extra_routes: such as health and metrics.
     """
 
-    def __init__(self, settings: EndpointSettings, connect: Callable[[], Any], telemetry: Telemetry, extra_routes: Sequence[Route] = ()) -> None:
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        connect: Callable[[], Any],
+        telemetry: Telemetry,
+        extra_routes: Sequence[Route] = (),
+    ) -> None:
         self._settings = settings
         self._connect = connect
         self._telemetry = telemetry
@@ -103,7 +109,9 @@ class Endpoint:
         """
         await asyncio.to_thread(self._learn)
         listener, address = bind("clickhouse_http", self._settings.address)
-        config = uvicorn.Config(self._application, http="httptools", lifespan="off", access_log=False, log_config=None, server_header=False)
+        config = uvicorn.Config(
+            self._application, http="httptools", lifespan="off", access_log=False, log_config=None, server_header=False
+        )
         self._server = uvicorn.Server(config)
         # `serve` would take over the signals of the process, which are the application's.
         self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001
@@ -122,9 +130,13 @@ class Endpoint:
     def _learn(self) -> None:
         handle = self._connect()
         try:
-            rows = json.loads(handle.query("SELECT name, categories, alias_to, is_aggregate FROM system.functions", "JSON").bytes())["data"]
+            rows = json.loads(
+                handle.query("SELECT name, categories, alias_to, is_aggregate FROM system.functions", "JSON").bytes()
+            )["data"]
             self._guard = Guard(functions_of(rows), self._settings.databases)
-            told = json.loads(handle.query("SELECT version() AS version, timezone() AS timezone", "JSONEachRow").bytes())
+            told = json.loads(
+                handle.query("SELECT version() AS version, timezone() AS timezone", "JSONEachRow").bytes()
+            )
         finally:
             handle.close()
         self._version, self._timezone = told["version"], told["timezone"]
@@ -151,7 +163,10 @@ class Endpoint:
         except BaseException:
             self._slots.release()
             raise
-        headers = self._headers(query) | {"X-ClickHouse-Format": answer.format, "X-ClickHouse-Summary": json.dumps(answer.summary)}
+        headers = self._headers(query) | {
+            "X-ClickHouse-Format": answer.format,
+            "X-ClickHouse-Summary": json.dumps(answer.summary),
+        }
         pieces = self._finishing(answer, started_s)
         if is_head:
             pieces.close()
@@ -198,15 +213,27 @@ class Endpoint:
         if settings.password is None:
             client = request.client.host if request.client else ""
             if login.user != settings.user or login.password:
-                raise QueryError(516, f"{login.user}: Authentication failed: no password is set for this endpoint", "AUTHENTICATION_FAILED")
+                raise QueryError(
+                    516,
+                    f"{login.user}: Authentication failed: no password is set for this endpoint",
+                    "AUTHENTICATION_FAILED",
+                )
             if not _is_loopback(client):
-                raise QueryError(516, "without a password the endpoint answers on loopback only: set clickhouse_http_password_file", "AUTHENTICATION_FAILED")
+                raise QueryError(
+                    516,
+                    "without a password the endpoint answers on loopback only: set clickhouse_http_password_file",
+                    "AUTHENTICATION_FAILED",
+                )
             return
         # Both compared in constant time, whatever was sent.
         is_user = hmac.compare_digest(login.user.encode(), settings.user.encode())
         is_password = hmac.compare_digest(login.password.encode(), settings.password.encode())
         if not (is_user and is_password):
-            raise QueryError(516, f"{login.user}: Authentication failed: password is incorrect, or there is no such user", "AUTHENTICATION_FAILED")
+            raise QueryError(
+                516,
+                f"{login.user}: Authentication failed: password is incorrect, or there is no such user",
+                "AUTHENTICATION_FAILED",
+            )
 
     def _headers(self, query: Query | None) -> dict[str, str]:
         return {

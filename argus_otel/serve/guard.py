@@ -26,7 +26,9 @@ _COMBINATORS = re.compile(
 )
 _PARAMETERIZED_VIEW = re.compile(r"^`?\w+`?\.`?\w+`?$")
 _STATEMENTS = frozenset({"SelectWithUnionQuery", "SelectIntersectExceptQuery", "Explain"})
-_IN_FUNCTIONS = frozenset({"in", "notin", "globalin", "globalnotin", "nullin", "notnullin", "globalnullin", "globalnotnullin"})
+_IN_FUNCTIONS = frozenset(
+    {"in", "notin", "globalin", "globalnotin", "nullin", "notnullin", "globalnullin", "globalnotnullin"}
+)
 
 
 @dataclass(slots=True)
@@ -110,13 +112,12 @@ class Guard:
 
     def _check_identifier(self, node: _Node, ancestors: list[_Node]) -> None:
         parts = node.name.replace("`", "").replace('"', "").split(".")
-        arguments, function = (None, *ancestors)[-1], (None, None, *ancestors)[-2]
-        is_argument = function is not None and function.kind == "Function" and arguments is not None
+        called = ancestors[-2] if len(ancestors) > 1 and ancestors[-2].kind == "Function" else None
         # `arrayMap(file, …)`: a function's name as an argument is called.
-        if is_argument and len(parts) == 1 and parts[0].lower() in self._refused_functions:
+        if called and len(parts) == 1 and parts[0].lower() in self._refused_functions:
             raise _denied(f"function {node.name} is not allowed here")
         # `x IN other.table`: what stands at the right of IN is a table, though no TableIdentifier.
-        is_right_of_in = is_argument and function.name.lower() in _IN_FUNCTIONS and arguments.child_count == 1
+        is_right_of_in = called and called.name.lower() in _IN_FUNCTIONS and ancestors[-1].child_count == 1
         is_system = parts[0].lower() in ("system", "information_schema")
         if len(parts) > 1 and (node.kind == "TableIdentifier" or is_right_of_in or is_system):
             self._check_table(parts)
@@ -125,7 +126,9 @@ class Guard:
         if len(parts) < 2 or not parts[0]:
             return
         database, table = parts[0], parts[1]
-        if database.lower() == "information_schema" or (database.lower() == "system" and table in allowed.SYSTEM_TABLES):
+        if database.lower() == "information_schema" or (
+            database.lower() == "system" and table in allowed.SYSTEM_TABLES
+        ):
             return
         if database not in self._databases:
             raise _denied(f"table {database}.{table} is not readable here")
@@ -144,4 +147,7 @@ def _denied(reason: str) -> QueryError:
 
 def functions_of(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """Return (name, category, what it is an alias of) from rows of system.functions."""
-    return [(row["name"], "Aggregate Functions" if row["is_aggregate"] else row["categories"], row["alias_to"]) for row in rows]
+    return [
+        (row["name"], "Aggregate Functions" if row["is_aggregate"] else row["categories"], row["alias_to"])
+        for row in rows
+    ]

@@ -69,7 +69,11 @@ async def read_query(request: Request) -> Query:
         database=fields.get("database") or headers.get("x-clickhouse-database", ""),
         format=fields.get("default_format") or headers.get("x-clickhouse-format", "") or "TabSeparated",
         parameters={name.removeprefix("param_"): value for name, value in fields.items() if name.startswith("param_")},
-        settings={name: value for name, value in fields.items() if name in allowed.CLIENT_SETTINGS or name.startswith("output_format_")},
+        settings={
+            name: value
+            for name, value in fields.items()
+            if name in allowed.CLIENT_SETTINGS or name.startswith("output_format_")
+        },
         is_block_compressed=fields.get("compress") == "1",
         is_gzip_wanted=fields.get("enable_http_compression") == "1" and "gzip" in headers.get("accept-encoding", ""),
     )

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from argus_otel.serve.guard import Guard
     from argus_otel.serve.query import Query
 
-STREAMED_FORMATS = frozenset({"native", "rowbinary", "csv", "tsv", "tabseparated", "tsvraw", "tabseparatedraw", "jsoneachrow", "ndjson", "jsoncompacteachrow"})
+STREAMED_FORMATS = frozenset(
+    {
+        "native",
+        "rowbinary",
+        "csv",
+        "tsv",
+        "tabseparated",
+        "tsvraw",
+        "tabseparatedraw",
+        "jsoneachrow",
+        "ndjson",
+        "jsoncompacteachrow",
+    }
+)
 """Formats whose pieces, one after the other, are the whole: they have no head and no tail."""
 
 
@@ -80,7 +93,9 @@ class Session:
         for name, value in limits.items():
             self._handle.query(f"SET {_identifier(name)} = {quote(str(value))}")
         for name, value in {**query.parameters, "argus_otel_query": query.sql}.items():
-            self._handle.query(f"SET param_{_identifier(name)} = {quote(_escaped(value) if name == 'argus_otel_query' else value)}")
+            self._handle.query(
+                f"SET param_{_identifier(name)} = {quote(_escaped(value) if name == 'argus_otel_query' else value)}"
+            )
         self._handle.query("SET readonly = 1")
 
     def _text(self, sql: str) -> str:

@@ -72,7 +72,7 @@ class Receiving:
         headers: Mapping[str, str] | None = None,
         method: str = "POST",
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one HTTP request; a generator body is sent in chunks. Return status, headers by lower-case name, body."""
+        """Send one HTTP request, a generator in chunks; return status, headers by lower-case name, body."""
         connection = http.client.HTTPConnection(self.endpoints.http, timeout=30)
         try:
             connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
@@ -115,7 +115,9 @@ def receiving(
         telemetry = Telemetry()
         state = Receiving(Endpoints("", ""), telemetry)
         state.gate.set()
-        receiver = Receiver(ReceiveSettings(**{**SETTINGS, **settings}), state.accept, telemetry, extra_routes, clock_ns)
+        receiver = Receiver(
+            ReceiveSettings(**{**SETTINGS, **settings}), state.accept, telemetry, extra_routes, clock_ns
+        )
         loop = asyncio.get_running_loop()
         state.stop = lambda: loop.call_soon_threadsafe(done.set)
         try:

@@ -28,10 +28,17 @@ class Databases:
     settings: SchemaSettings
     folder: Path
 
-    def load(self, requests: Sequence[tuple[Signal, bytes]], workspace: str = DEFAULT_WORKSPACE, received_at_ns: int = RECEIVED_AT_NS) -> None:
+    def load(
+        self,
+        requests: Sequence[tuple[Signal, bytes]],
+        workspace: str = DEFAULT_WORKSPACE,
+        received_at_ns: int = RECEIVED_AT_NS,
+    ) -> None:
         """Load requests as the loader does: one segment, one INSERT per signal in it."""
         segment = self.folder / "segment"
-        segment.write_bytes(b"".join(encode(Envelope(signal, workspace, received_at_ns, 1, 0, body)) for signal, body in requests))
+        segment.write_bytes(
+            b"".join(encode(Envelope(signal, workspace, received_at_ns, 1, 0, body)) for signal, body in requests)
+        )
         for signal in sorted({signal for signal, _ in requests}, key=lambda signal: signal.value):
             self.store.insert([segment], f"{self.settings.otel_database}.otlp_{signal.name.lower()}")
 
@@ -48,7 +55,10 @@ class Databases:
         argus = self.settings.argus_database
         handle = self.store.connect()
         try:
-            return {name: handle.query(f"SELECT * FROM {argus}.{name} ORDER BY ALL", "TSVWithNames").bytes() for name in VIEWS}
+            return {
+                name: handle.query(f"SELECT * FROM {argus}.{name} ORDER BY ALL", "TSVWithNames").bytes()
+                for name in VIEWS
+            }
         finally:
             handle.close()
 

@@ -46,11 +46,21 @@ def attributes(of: dict[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=key, value=value(item)) for key, item in of.items()]
 
 
-def log(event: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0, resource: dict[str, Any] | None = None, prefix: str = "claude_code.") -> Request:
+def log(
+    event: str,
+    of: dict[str, Any],
+    *,
+    session: str = "s1",
+    at_s: float = 0,
+    resource: dict[str, Any] | None = None,
+    prefix: str = "claude_code.",
+) -> Request:
     """Return a request of one event."""
     request = ExportLogsServiceRequest()
     resource_logs = request.resource_logs.add()
-    resource_logs.resource.attributes.extend(attributes({"service.name": "claude-code", "service.version": "2.1.330", **(resource or {})}))
+    resource_logs.resource.attributes.extend(
+        attributes({"service.name": "claude-code", "service.version": "2.1.330", **(resource or {})})
+    )
     scope_logs = resource_logs.scope_logs.add()
     scope_logs.scope.name = "com.anthropic.claude_code.events"
     at_ns = T0_NS + int(at_s * S_NS)
@@ -60,7 +70,16 @@ def log(event: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0,
     return Signal.LOGS, request.SerializeToString()
 
 
-def span(name: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0, duration_s: float = 1, scope: str = "com.anthropic.claude_code.tracing", span_id: int = 1) -> Request:
+def span(
+    name: str,
+    of: dict[str, Any],
+    *,
+    session: str = "s1",
+    at_s: float = 0,
+    duration_s: float = 1,
+    scope: str = "com.anthropic.claude_code.tracing",
+    span_id: int = 1,
+) -> Request:
     """Return a request of one span."""
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
@@ -68,7 +87,9 @@ def span(name: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0,
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = scope
     start_ns = T0_NS + int(at_s * S_NS)
-    made = scope_spans.spans.add(name=name, trace_id=b"\x01" * 16, span_id=span_id.to_bytes(8, "big"), start_time_unix_nano=start_ns)
+    made = scope_spans.spans.add(
+        name=name, trace_id=b"\x01" * 16, span_id=span_id.to_bytes(8, "big"), start_time_unix_nano=start_ns
+    )
     made.end_time_unix_nano = start_ns + int(duration_s * S_NS)
     made.attributes.extend(attributes({"session.id": session, **of}))
     return Signal.TRACES, request.SerializeToString()
@@ -76,10 +97,24 @@ def span(name: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0,
 
 def content(record: str, of: dict[str, Any], *, session: str = "s1", at_s: float = 0, span_id: int = 1) -> Request:
     """Return a request of one content span."""
-    return span(f"argus.{record}", {"argus.record": record, "argus.identity": f"{span_id:032x}", **of}, session=session, at_s=at_s, duration_s=0, scope="argus_otel.capture", span_id=span_id)
+    return span(
+        f"argus.{record}",
+        {"argus.record": record, "argus.identity": f"{span_id:032x}", **of},
+        session=session,
+        at_s=at_s,
+        duration_s=0,
+        scope="argus_otel.capture",
+        span_id=span_id,
+    )
 
 
-def meter(name: str, points: list[tuple[float, float, float, dict[str, Any]]], *, session: str = "s1", is_cumulative: bool = False) -> Request:
+def meter(
+    name: str,
+    points: list[tuple[float, float, float, dict[str, Any]]],
+    *,
+    session: str = "s1",
+    is_cumulative: bool = False,
+) -> Request:
     """Return a request of one monotonic sum; a point is (start_s, time_s, value, attributes)."""
     request = ExportMetricsServiceRequest()
     resource_metrics = request.resource_metrics.add()
@@ -88,16 +123,38 @@ def meter(name: str, points: list[tuple[float, float, float, dict[str, Any]]], *
     metric.sum.is_monotonic = True
     metric.sum.aggregation_temporality = 2 if is_cumulative else 1  # type: ignore[assignment] # the enum's numbers, as on the wire
     for start_s, time_s, amount, of in points:
-        point = metric.sum.data_points.add(start_time_unix_nano=T0_NS + int(start_s * S_NS), time_unix_nano=T0_NS + int(time_s * S_NS), as_double=amount)
+        point = metric.sum.data_points.add(
+            start_time_unix_nano=T0_NS + int(start_s * S_NS),
+            time_unix_nano=T0_NS + int(time_s * S_NS),
+            as_double=amount,
+        )
         point.attributes.extend(attributes({"session.id": session, **of}))
     return Signal.METRICS, request.SerializeToString()
 
 
-def api_request(request_id: str, cost_usd: float, *, at_s: float = 0, prompt: str = "p1", session: str = "s1", **of: Any) -> Request:
+def api_request(
+    request_id: str, cost_usd: float, *, at_s: float = 0, prompt: str = "p1", session: str = "s1", **of: Any
+) -> Request:
     """Return an api_request event with the attributes that the recordings have."""
-    known = {"prompt.id": prompt, "model": "claude-sonnet-4-5", "input_tokens": 10, "output_tokens": 5, "cache_read_tokens": 0, "cache_creation_tokens": 0, "cost_usd": cost_usd, "duration_ms": 100, "request_id": request_id, "query_source": "sdk"}
+    known = {
+        "prompt.id": prompt,
+        "model": "claude-sonnet-4-5",
+        "input_tokens": 10,
+        "output_tokens": 5,
+        "cache_read_tokens": 0,
+        "cache_creation_tokens": 0,
+        "cost_usd": cost_usd,
+        "duration_ms": 100,
+        "request_id": request_id,
+        "query_source": "sdk",
+    }
     return log("api_request", {**known, **of}, session=session, at_s=at_s)
 
 
 def prompt(prompt_id: str, text: str = "<REDACTED>", *, at_s: float = 0, session: str = "s1") -> Request:
-    return log("user_prompt", {"prompt.id": prompt_id, "prompt": text, "prompt_text": text, "prompt_length": str(len(text))}, session=session, at_s=at_s)
+    return log(
+        "user_prompt",
+        {"prompt.id": prompt_id, "prompt": text, "prompt_text": text, "prompt_length": str(len(text))},
+        session=session,
+        at_s=at_s,
+    )

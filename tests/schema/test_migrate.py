@@ -70,7 +70,9 @@ def test_a_table_made_by_another_statement_is_refused(databases: Databases) -> N
 
 
 def test_a_newer_versions_database_is_refused(databases: Databases) -> None:
-    databases.store.execute(f"INSERT INTO {databases.settings.argus_database}.schema_migrations (name, checksum) VALUES ('999_new', 'x')")
+    databases.store.execute(
+        f"INSERT INTO {databases.settings.argus_database}.schema_migrations (name, checksum) VALUES ('999_new', 'x')"
+    )
     with pytest.raises(SchemaError, match="another version"):
         migrate(databases.store, databases.settings)
 
@@ -82,7 +84,9 @@ def test_an_old_engine_is_refused_before_anything_is_created() -> None:
 
 def test_comments_and_layout_are_no_drift() -> None:
     statement = render(SchemaSettings())[0]
-    commented = dataclasses.replace(statement, sql="-- another comment\n" + statement.sql.replace("\n(", "\n  (") + "\n")
+    commented = dataclasses.replace(
+        statement, sql="-- another comment\n" + statement.sql.replace("\n(", "\n  (") + "\n"
+    )
     assert commented.checksum == statement.checksum
     assert dataclasses.replace(statement, sql=statement.sql.replace("UInt64", "UInt32")).checksum != statement.checksum
 
@@ -90,7 +94,10 @@ def test_comments_and_layout_are_no_drift() -> None:
 def test_a_cluster_gets_replicated_tables_on_cluster() -> None:
     statements = {statement.name: statement.sql for statement in render(SchemaSettings(cluster="main"))}
     assert "ON CLUSTER 'main'" in statements["301_facts"]
-    assert "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')" in statements["301_facts"]
+    assert (
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
+        in statements["301_facts"]
+    )
 
 
 def test_every_statement_is_parsed_and_numbered_in_order() -> None:

@@ -50,7 +50,14 @@ def session(databases: Databases, name: str) -> dict[str, object]:
 @pytest.mark.parametrize("legs", ["native", "both"])
 def test_figures_are_exact_to_the_last_digit(request: pytest.FixtureRequest, legs: str, name: str) -> None:
     row = session(request.getfixturevalue(legs), name)
-    keys = ("api_request_count", "cost_usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+    keys = (
+        "api_request_count",
+        "cost_usd",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_creation_tokens",
+    )
     keys += ("tool_call_count", "tool_failure_count", "tool_rejected_count", "turn_count")
     assert tuple(row[key] for key in keys) == FIGURES[name]
     assert row["cost_source"] == "events"
@@ -112,7 +119,9 @@ def test_with_content_gates_open_the_native_leg_alone_is_readable(native: Databa
 def test_what_both_legs_say_stands_once(both: Databases, name: str) -> None:
     where = f"session_id = '{truth(name)['session_id']}'"
     rows = both.view("transcript", where)
-    assert sum(row["kind"] == "assistant" for row in rows) == FIGURES[name][0], "one row per call of the API, none besides"
+    assert sum(row["kind"] == "assistant" for row in rows) == FIGURES[name][0], (
+        "one row per call of the API, none besides"
+    )
     assert sum(row["kind"] == "user" for row in rows) == FIGURES[name][9]
     assert sum(row["kind"] == "tool_call" for row in rows) == FIGURES[name][6]
     assert session(both, name)["unmatched_count"] == 0
@@ -174,7 +183,9 @@ def test_meters_agree_with_events(native: Databases) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_order_and_repetition_change_no_byte(both: Databases, fresh: Callable[..., Databases], seed: int) -> None:
     chance = random.Random(seed)
-    everything = [item for name in NAMES for item in [*requests(name), *content(name)] for _ in range(chance.randint(1, 3))]
+    everything = [
+        item for name in NAMES for item in [*requests(name), *content(name)] for _ in range(chance.randint(1, 3))
+    ]
     chance.shuffle(everything)
     shuffled = fresh()
     while everything:

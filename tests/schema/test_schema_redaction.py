@@ -39,7 +39,15 @@ def test_a_rule_finds_what_it_must_and_nothing_else(store: EmbeddedStore, rule: 
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from([text for rule in ALL.rules for text in (*rule.matches, *rule.non_matches)] + [" ", "\n", '"', "\\", "é", "x=", "://"]), max_size=6).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            [text for rule in ALL.rules for text in (*rule.matches, *rule.non_matches)]
+            + [" ", "\n", '"', "\\", "é", "x=", "://"]
+        ),
+        max_size=6,
+    ).map("".join)
+)
 def test_sql_and_python_redact_alike(store: EmbeddedStore, text: str) -> None:
     expected = text
     for rule in ALL.rules:
@@ -60,7 +68,17 @@ def test_no_rule_takes_long_over_a_hostile_text(rule: object) -> None:
 def test_secrets_are_gone_from_every_place_that_holds_content(databases: Databases) -> None:
     databases.load(
         [
-            log("user_prompt", {"prompt.id": "p1", "prompt": f"use {SECRET}", "unlisted": SECRET, "nested": [SECRET], "deep": [[SECRET]], "raw": SECRET.encode()}),
+            log(
+                "user_prompt",
+                {
+                    "prompt.id": "p1",
+                    "prompt": f"use {SECRET}",
+                    "unlisted": SECRET,
+                    "nested": [SECRET],
+                    "deep": [[SECRET]],
+                    "raw": SECRET.encode(),
+                },
+            ),
             log("noted", {}, prefix=f"free text {SECRET} "),
             span("claude_code.tool", {"tool_use_id": "t1", "full_command": f"aws {SECRET}"}),
         ]
@@ -79,17 +97,42 @@ def test_join_keys_are_never_touched(databases: Databases) -> None:
 
 def test_escapes_inside_json_survive(databases: Databases) -> None:
     given_input = {"command": f'export KEY="{SECRET}" && printf "a\\n\tb"', "password": "hunter2hunter2"}
-    databases.load([log("tool_result", {"tool_use_id": "t1", "tool_name": "Bash", "tool_input": json.dumps(given_input)})])
+    databases.load(
+        [log("tool_result", {"tool_use_id": "t1", "tool_name": "Bash", "tool_input": json.dumps(given_input)})]
+    )
     [row] = databases.view("tool_text")
-    assert json.loads(row["input"]) == {"command": 'export KEY="[REDACTED:aws_access_key_id]" && printf "a\\n\tb"', "password": "[REDACTED:assigned_secret]"}
+    assert json.loads(row["input"]) == {
+        "command": 'export KEY="[REDACTED:aws_access_key_id]" && printf "a\\n\tb"',
+        "password": "[REDACTED:assigned_secret]",
+    }
 
 
 def test_a_rule_can_be_added_at_run_time(fresh: Callable[..., Databases], tmp_path: Path) -> None:
     databases = fresh()
     databases.load([log("user_prompt", {"prompt.id": "p1", "prompt": "ticket ACME-1234"})])
     file = tmp_path / "rules.json"
-    file.write_text(json.dumps({"rules": [{"name": "ticket", "literals": ["ACME-"], "pattern": "ACME-[0-9]{1,9}", "replacement": "[REDACTED:ticket]"}]}))
-    migrate(databases.store, SchemaSettings(databases.settings.otel_database, databases.settings.argus_database, redaction=load_redaction(extra_file=file)))
+    file.write_text(
+        json.dumps(
+            {
+                "rules": [
+                    {
+                        "name": "ticket",
+                        "literals": ["ACME-"],
+                        "pattern": "ACME-[0-9]{1,9}",
+                        "replacement": "[REDACTED:ticket]",
+                    }
+                ]
+            }
+        )
+    )
+    migrate(
+        databases.store,
+        SchemaSettings(
+            databases.settings.otel_database,
+            databases.settings.argus_database,
+            redaction=load_redaction(extra_file=file),
+        ),
+    )
     databases.load([log("user_prompt", {"prompt.id": "p2", "prompt": "ticket ACME-5678"}, at_s=1)])
     prompts = [row["text"] for row in databases.view("transcript", "kind = 'user'", "position")]
     assert prompts == ["ticket ACME-1234", "ticket [REDACTED:ticket]"], "what is stored stays, what comes is redacted"

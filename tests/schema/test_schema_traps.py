@@ -27,11 +27,47 @@ def test_cowork_without_keys_makes_one_row_per_thing(databases: Databases) -> No
     cowork = {"service.name": "cowork"}
     requests = [
         log("user_prompt", {"prompt.id": "p1", "prompt": "hello", "prompt_length": "5"}, resource=cowork, prefix=""),
-        log("api_request", {"prompt.id": "p1", "cost_usd": 0.01, "input_tokens": 1, "event.sequence": 1}, resource=cowork, prefix="", at_s=1),
-        log("api_request", {"prompt.id": "p1", "cost_usd": 0.02, "input_tokens": 1, "event.sequence": 2}, resource=cowork, prefix="", at_s=1),
-        log("tool_decision", {"prompt.id": "p1", "tool_name": "Bash", "decision": "accept", "source": "config"}, resource=cowork, prefix="", at_s=2),
-        log("tool_result", {"prompt.id": "p1", "tool_name": "Bash", "success": "true", "decision_type": "accept", "decision_source": "config"}, resource=cowork, prefix="", at_s=3),
-        log("tool_decision", {"prompt.id": "p1", "tool_name": "Write", "decision": "reject", "source": "user_reject"}, resource=cowork, prefix="", at_s=4),
+        log(
+            "api_request",
+            {"prompt.id": "p1", "cost_usd": 0.01, "input_tokens": 1, "event.sequence": 1},
+            resource=cowork,
+            prefix="",
+            at_s=1,
+        ),
+        log(
+            "api_request",
+            {"prompt.id": "p1", "cost_usd": 0.02, "input_tokens": 1, "event.sequence": 2},
+            resource=cowork,
+            prefix="",
+            at_s=1,
+        ),
+        log(
+            "tool_decision",
+            {"prompt.id": "p1", "tool_name": "Bash", "decision": "accept", "source": "config"},
+            resource=cowork,
+            prefix="",
+            at_s=2,
+        ),
+        log(
+            "tool_result",
+            {
+                "prompt.id": "p1",
+                "tool_name": "Bash",
+                "success": "true",
+                "decision_type": "accept",
+                "decision_source": "config",
+            },
+            resource=cowork,
+            prefix="",
+            at_s=3,
+        ),
+        log(
+            "tool_decision",
+            {"prompt.id": "p1", "tool_name": "Write", "decision": "reject", "source": "user_reject"},
+            resource=cowork,
+            prefix="",
+            at_s=4,
+        ),
     ]
     databases.load([*requests, *requests])
     row = one_session(databases)
@@ -47,7 +83,11 @@ def test_cowork_without_keys_makes_one_row_per_thing(databases: Databases) -> No
 def test_what_cannot_be_matched_across_the_legs_stays_two_and_is_counted(databases: Databases) -> None:
     databases.load(
         [
-            log("tool_result", {"prompt.id": "p1", "tool_name": "Bash", "success": "true"}, resource={"service.name": "cowork"}),
+            log(
+                "tool_result",
+                {"prompt.id": "p1", "tool_name": "Bash", "success": "true"},
+                resource={"service.name": "cowork"},
+            ),
             content("tool_call", {"prompt.id": "p1", "gen_ai.tool.name": "Bash", "gen_ai.tool.call.id": "t1"}),
         ]
     )
@@ -70,7 +110,11 @@ def test_cumulative_meters_count_their_last_point_per_start(databases: Databases
     of = {"model": "m", "type": "input"}
     databases.load(
         [
-            meter("claude_code.cost.usage", [(0, 60, 0.1, {}), (0, 120, 0.25, {}), (200, 260, 0.05, {})], is_cumulative=True),
+            meter(
+                "claude_code.cost.usage",
+                [(0, 60, 0.1, {}), (0, 120, 0.25, {}), (200, 260, 0.05, {})],
+                is_cumulative=True,
+            ),
             meter("claude_code.token.usage", [(0, 60, 100, of), (0, 120, 250, of)], is_cumulative=True),
             meter("claude_code.cost.usage", [(0, 60, 0.1, {})], is_cumulative=True),
         ]
@@ -90,7 +134,14 @@ def test_delta_meters_add_up_and_never_on_top_of_events(databases: Databases) ->
 def test_a_call_that_only_a_span_knows_is_estimated_at_list_price(databases: Databases) -> None:
     """claude-sonnet-4-5: 3 USD per million in, 15 out, 0.30 read from cache, 3.75 written to it."""
     tokens = {"input_tokens": 1200, "output_tokens": 50, "cache_read_tokens": 5000, "cache_creation_tokens": 300}
-    databases.load([span("claude_code.llm_request", {"request_id": "r1", "success": True, "model": "claude-sonnet-4-5-20250929", **tokens})])
+    databases.load(
+        [
+            span(
+                "claude_code.llm_request",
+                {"request_id": "r1", "success": True, "model": "claude-sonnet-4-5-20250929", **tokens},
+            )
+        ]
+    )
     assert (one_session(databases)["cost_usd"], one_session(databases)["cost_source"]) == (0.006975, "estimated")
 
 
@@ -99,22 +150,57 @@ def test_spans_and_logs_of_one_call_are_one_call(databases: Databases) -> None:
         [
             api_request("r1", 0.5),
             span("claude_code.llm_request", {"request_id": "r1", "success": True, "input_tokens": 10, "ttft_ms": 7}),
-            log("tool_result", {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "mcp_tool", "success": "false", "duration_ms": "9", "error_type": "ShellError"}),
-            span("claude_code.tool", {"tool_use_id": "t1", "tool_name": "mcp__calc__add", "anthropic.mcp.server.name": "calc", "duration_ms": 40}),
+            log(
+                "tool_result",
+                {
+                    "prompt.id": "p1",
+                    "tool_use_id": "t1",
+                    "tool_name": "mcp_tool",
+                    "success": "false",
+                    "duration_ms": "9",
+                    "error_type": "ShellError",
+                },
+            ),
+            span(
+                "claude_code.tool",
+                {
+                    "tool_use_id": "t1",
+                    "tool_name": "mcp__calc__add",
+                    "anthropic.mcp.server.name": "calc",
+                    "duration_ms": 40,
+                },
+            ),
             span("claude_code.tool.execution", {"tool_use_id": "t1", "success": False, "duration_ms": 10}),
         ]
     )
     [request] = databases.view("api_requests")
     assert (request["cost_usd"], request["ttft_ms"]) == (0.5, 7)
     [call] = databases.view("tool_calls")
-    assert (call["tool_name"], call["mcp_server"], call["success"], call["duration_ms"]) == ("mcp__calc__add", "calc", False, 9)
+    assert (call["tool_name"], call["mcp_server"], call["success"], call["duration_ms"]) == (
+        "mcp__calc__add",
+        "calc",
+        False,
+        9,
+    )
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_real_name_beats_a_sentinel_in_any_order(databases: Databases, order: int) -> None:
     told = [
-        log("tool_result", {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "mcp_tool", "success": "true", "tool_parameters": '{"mcp_server_name":"calc","mcp_tool_name":"add"}'}),
-        log("tool_decision", {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "mcp_tool", "decision": "accept", "source": "config"}),
+        log(
+            "tool_result",
+            {
+                "prompt.id": "p1",
+                "tool_use_id": "t1",
+                "tool_name": "mcp_tool",
+                "success": "true",
+                "tool_parameters": '{"mcp_server_name":"calc","mcp_tool_name":"add"}',
+            },
+        ),
+        log(
+            "tool_decision",
+            {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "mcp_tool", "decision": "accept", "source": "config"},
+        ),
         api_request("r1", 0.1, **{"skill.name": "custom_skill"}),
     ]
     for request in told[::order]:
@@ -128,9 +214,24 @@ def test_the_skill_of_a_call_is_the_one_active_in_its_request(databases: Databas
     databases.load(
         [
             api_request("r1", 0.1, **{"skill.name": "greet"}),
-            log("tool_result", {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "Bash", "request_id": "r1", "success": "true"}),
-            log("tool_result", {"prompt.id": "p1", "tool_use_id": "t2", "tool_name": "Bash", "request_id": "r0", "success": "true"}),
-            content("tool_call", {"prompt.id": "p1", "gen_ai.tool.name": "Skill", "gen_ai.tool.call.id": "t3", "argus.skill.name": "review", "argus.skill.hash": "abc"}),
+            log(
+                "tool_result",
+                {"prompt.id": "p1", "tool_use_id": "t1", "tool_name": "Bash", "request_id": "r1", "success": "true"},
+            ),
+            log(
+                "tool_result",
+                {"prompt.id": "p1", "tool_use_id": "t2", "tool_name": "Bash", "request_id": "r0", "success": "true"},
+            ),
+            content(
+                "tool_call",
+                {
+                    "prompt.id": "p1",
+                    "gen_ai.tool.name": "Skill",
+                    "gen_ai.tool.call.id": "t3",
+                    "argus.skill.name": "review",
+                    "argus.skill.hash": "abc",
+                },
+            ),
         ]
     )
     skills = {call["tool_use_id"]: (call["skill"], call["skill_hash"]) for call in databases.view("tool_calls")}
@@ -143,15 +244,27 @@ def test_the_longer_whole_text_wins_and_the_hook_on_a_tie(databases: Databases) 
     databases.load(
         [
             prompt("cut", "long native text that was [TRUNCATED 9 chars]"),
-            content("user_prompt", {"prompt.id": "cut", "gen_ai.input.messages": said % "short whole", "argus.prompt.is_human": True}, span_id=1),
+            content(
+                "user_prompt",
+                {"prompt.id": "cut", "gen_ai.input.messages": said % "short whole", "argus.prompt.is_human": True},
+                span_id=1,
+            ),
             prompt("longer", "the native one is longer"),
-            content("user_prompt", {"prompt.id": "longer", "gen_ai.input.messages": said % "hook", "argus.content.truncated": True}, span_id=2),
+            content(
+                "user_prompt",
+                {"prompt.id": "longer", "gen_ai.input.messages": said % "hook", "argus.content.truncated": True},
+                span_id=2,
+            ),
             prompt("tie", "same"),
             content("user_prompt", {"prompt.id": "tie", "gen_ai.input.messages": said % "same"}, span_id=3),
         ]
     )
     texts = {row["prompt_id"]: (row["text"], row["source"]) for row in databases.view("transcript", "kind = 'user'")}
-    assert texts == {"cut": ("short whole", "hook"), "longer": ("the native one is longer", "native"), "tie": ("same", "hook")}
+    assert texts == {
+        "cut": ("short whole", "hook"),
+        "longer": ("the native one is longer", "native"),
+        "tie": ("same", "hook"),
+    }
 
 
 def test_messages_of_both_legs_meet_by_length_from_the_end(databases: Databases) -> None:
@@ -162,13 +275,47 @@ def test_messages_of_both_legs_meet_by_length_from_the_end(databases: Databases)
         for n, text in enumerate(["one", "two", "final"])
         for item in (
             api_request(f"r{n}", 0.1, at_s=n),
-            log("assistant_response", {"prompt.id": "p1", "request_id": f"r{n}", "response": "<REDACTED>", "response_length": len(text)}, at_s=n),
+            log(
+                "assistant_response",
+                {"prompt.id": "p1", "request_id": f"r{n}", "response": "<REDACTED>", "response_length": len(text)},
+                at_s=n,
+            ),
         )
     ]
     hooks = [
-        content("assistant_message", {"prompt.id": "p1", "argus.hook": "MessageDisplay", "gen_ai.output.messages": answered % "two", "argus.content.length": 3}, at_s=1.1, span_id=1),
-        content("assistant_message", {"prompt.id": "p1", "argus.hook": "MessageDisplay", "gen_ai.output.messages": answered % "final", "argus.content.length": 5}, at_s=2.1, span_id=2),
-        content("assistant_message", {"prompt.id": "p1", "argus.hook": "Stop", "gen_ai.output.messages": answered % "final", "argus.content.length": 5}, at_s=2.2, span_id=3),
+        content(
+            "assistant_message",
+            {
+                "prompt.id": "p1",
+                "argus.hook": "MessageDisplay",
+                "gen_ai.output.messages": answered % "two",
+                "argus.content.length": 3,
+            },
+            at_s=1.1,
+            span_id=1,
+        ),
+        content(
+            "assistant_message",
+            {
+                "prompt.id": "p1",
+                "argus.hook": "MessageDisplay",
+                "gen_ai.output.messages": answered % "final",
+                "argus.content.length": 5,
+            },
+            at_s=2.1,
+            span_id=2,
+        ),
+        content(
+            "assistant_message",
+            {
+                "prompt.id": "p1",
+                "argus.hook": "Stop",
+                "gen_ai.output.messages": answered % "final",
+                "argus.content.length": 5,
+            },
+            at_s=2.2,
+            span_id=3,
+        ),
     ]
     databases.load([*native, *hooks])
     lines = databases.view("transcript", "kind = 'assistant'", "position")
@@ -179,9 +326,22 @@ def test_messages_of_both_legs_meet_by_length_from_the_end(databases: Databases)
 def test_identity_may_come_from_any_record_and_late(databases: Databases) -> None:
     databases.load([api_request("r1", 0.1)])
     assert one_session(databases)["user_email"] == ""
-    databases.load([prompt("p1"), log("at_mention", {"user.email": "dev@example.com", "organization.id": "o1", "vcs.repository.name": "shop"}, at_s=9)])
+    databases.load(
+        [
+            prompt("p1"),
+            log(
+                "at_mention",
+                {"user.email": "dev@example.com", "organization.id": "o1", "vcs.repository.name": "shop"},
+                at_s=9,
+            ),
+        ]
+    )
     row = one_session(databases)
-    assert (row["user_email"], row["organization_id"], row["attributes"]) == ("dev@example.com", "o1", {"repository": "shop"})
+    assert (row["user_email"], row["organization_id"], row["attributes"]) == (
+        "dev@example.com",
+        "o1",
+        {"repository": "shop"},
+    )
     assert row["ended_at"] == "2026-11-23 02:13:29.000", "T0 and nine seconds"
 
 
@@ -202,13 +362,20 @@ def test_the_latest_client_version_wins_in_any_order(databases: Databases) -> No
         ({"service.name": "renamed"}, {}, "other"),
     ],
 )
-def test_the_surface_is_told_from_what_the_records_carry(databases: Databases, resource: dict[str, str], of: dict[str, str], surface: str) -> None:
+def test_the_surface_is_told_from_what_the_records_carry(
+    databases: Databases, resource: dict[str, str], of: dict[str, str], surface: str
+) -> None:
     databases.load([log("user_prompt", {"prompt.id": "p1", **of}, resource=resource)])
     assert one_session(databases)["surface"] == surface
 
 
 def test_a_private_record_marks_its_session(databases: Databases) -> None:
-    databases.load([content("private", {"prompt.id": "p1"}), content("session_end", {"argus.end.reason": "other"}, at_s=3, span_id=2)])
+    databases.load(
+        [
+            content("private", {"prompt.id": "p1"}),
+            content("session_end", {"argus.end.reason": "other"}, at_s=3, span_id=2),
+        ]
+    )
     row = one_session(databases)
     assert (row["is_private"], row["is_ended"], row["coverage"]) == (True, True, "hook")
 
@@ -216,22 +383,42 @@ def test_a_private_record_marks_its_session(databases: Databases) -> None:
 def test_a_denied_permission_is_a_rejected_call(databases: Databases) -> None:
     databases.load(
         [
-            content("tool_call", {"prompt.id": "p1", "gen_ai.tool.name": "Bash", "gen_ai.tool.call.id": "t1"}, span_id=1),
-            content("permission", {"prompt.id": "p1", "argus.hook": "PermissionDenied", "gen_ai.tool.name": "Bash", "gen_ai.tool.call.id": "t1"}, span_id=2),
+            content(
+                "tool_call", {"prompt.id": "p1", "gen_ai.tool.name": "Bash", "gen_ai.tool.call.id": "t1"}, span_id=1
+            ),
+            content(
+                "permission",
+                {
+                    "prompt.id": "p1",
+                    "argus.hook": "PermissionDenied",
+                    "gen_ai.tool.name": "Bash",
+                    "gen_ai.tool.call.id": "t1",
+                },
+                span_id=2,
+            ),
         ]
     )
     assert one_session(databases)["tool_rejected_count"] == 1
 
 
 def test_gen_ai_conversation_id_is_not_the_session(databases: Databases) -> None:
-    databases.load([span("claude_code.tool", {"tool_use_id": "t1", "tool_name": "Bash", "gen_ai.conversation.id": "agent", "agent_id": "agent"})])
+    databases.load(
+        [
+            span(
+                "claude_code.tool",
+                {"tool_use_id": "t1", "tool_name": "Bash", "gen_ai.conversation.id": "agent", "agent_id": "agent"},
+            )
+        ]
+    )
     assert one_session(databases)["session_id"] == "s1"
 
 
 def test_other_services_in_the_same_tables_make_no_session(databases: Databases) -> None:
     for event in ("order_placed", "tool_result"):
         signal, body = log(event, {"tool_use_id": "t1"}, resource={"service.name": "shop"}, prefix="")
-        databases.load([(signal, body.replace(b"com.anthropic.claude_code.events", b"com.example.shop.logging.handler"))])
+        databases.load(
+            [(signal, body.replace(b"com.anthropic.claude_code.events", b"com.example.shop.logging.handler"))]
+        )
     assert databases.view("sessions") == []
     assert len(databases.landed("otel_logs")) == 2
 
@@ -257,5 +444,7 @@ def test_dropped_events_never_land(fresh: object) -> None:
     databases = fresh(drop_events=("hook_execution_start",))  # type: ignore[operator] # the fixture's function
     databases.load([log("hook_execution_start", {}), log("user_prompt", {"prompt.id": "p1"})])
     assert [row["Body"] for row in databases.landed("otel_logs")] == ["claude_code.user_prompt"]
-    assert databases.view("dropped_records") == [{"workspace": "default", "event": "hook_execution_start", "record_count": 1}]
+    assert databases.view("dropped_records") == [
+        {"workspace": "default", "event": "hook_execution_start", "record_count": 1}
+    ]
     databases.drop()

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 @contextmanager
 def _running(folder: Path, **options: Any) -> Iterator[str]:
     script = Path(__file__).parent / "endpoint_process.py"
-    process = subprocess.Popen([sys.executable, str(script), str(folder / "engine"), json.dumps(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(folder / "engine"), json.dumps(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdin
     assert process.stdout
     try:

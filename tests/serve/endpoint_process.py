@@ -35,7 +35,9 @@ async def serve(folder: Path, options: dict[str, object]) -> None:
 
     def load() -> None:
         while not loading.wait(0):
-            store.execute("INSERT INTO otel.slow SELECT sleepEachRow(0.02) FROM numbers(100) SETTINGS max_block_size = 1")
+            store.execute(
+                "INSERT INTO otel.slow SELECT sleepEachRow(0.02) FROM numbers(100) SETTINGS max_block_size = 1"
+            )
 
     store.execute("CREATE TABLE otel.slow (n UInt8) ENGINE = Null")
     thread = threading.Thread(target=load, daemon=True)

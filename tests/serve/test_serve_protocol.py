@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver import Client
 
 
-def ask(address: str, query: str = "", *, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None, **fields: str) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    address: str,
+    query: str = "",
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    **fields: str,
+) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(address, timeout=60)
     try:
         text = urlencode({**({"query": query} if query else {}), **fields})
@@ -45,7 +53,9 @@ def test_a_query_in_the_url_the_body_or_both(endpoint: str) -> None:
     assert ask(endpoint, "SELECT 1")[::2] == (200, b"1\n")
     assert ask(endpoint, method="POST", body=b"SELECT 1")[2] == b"1\n"
     assert ask(endpoint, "SELECT", method="POST", body=b"1")[2] == b"1\n"
-    assert ask(endpoint, method="POST", body=gzip.compress(b"SELECT 1"), headers={"Content-Encoding": "gzip"})[2] == b"1\n"
+    assert (
+        ask(endpoint, method="POST", body=gzip.compress(b"SELECT 1"), headers={"Content-Encoding": "gzip"})[2] == b"1\n"
+    )
     assert ask(endpoint, "SELECT 1", method="HEAD")[::2] == (200, b"")
 
 
@@ -68,8 +78,13 @@ def test_formats(endpoint: str) -> None:
 
 
 def test_parameters_are_values_never_sql(endpoint: str) -> None:
-    text = "it's \\ \"quoted\"; DROP"
-    assert ask(endpoint, "SELECT {text:String}, {n:UInt8} + 1", param_text=text.replace("\\", "\\\\"), param_n="4")[2].decode() == "it\\'s \\\\ \"quoted\"; DROP\t5\n"
+    text = 'it\'s \\ "quoted"; DROP'
+    assert (
+        ask(endpoint, "SELECT {text:String}, {n:UInt8} + 1", param_text=text.replace("\\", "\\\\"), param_n="4")[
+            2
+        ].decode()
+        == 'it\\\'s \\\\ "quoted"; DROP\t5\n'
+    )
     assert ask(endpoint, "SELECT {n:UInt8}", param_n="1 UNION ALL SELECT 2")[0] != 200
     assert ask(endpoint, "SELECT {missing:UInt8}")[1]["x-clickhouse-exception-code"] == "456"
 
@@ -90,7 +105,13 @@ def test_headers_that_clients_read(endpoint: str) -> None:
 
 @pytest.mark.parametrize(
     ("query", "code", "status"),
-    [("SELEC 1", 62, 400), ("SELECT nope", 47, 404), ("SELECT * FROM argus.nope", 60, 404), ("SELECT throwIf(1)", 395, 500), ("SELECT 1; SELECT 2", 62, 400)],
+    [
+        ("SELEC 1", 62, 400),
+        ("SELECT nope", 47, 404),
+        ("SELECT * FROM argus.nope", 60, 404),
+        ("SELECT throwIf(1)", 395, 500),
+        ("SELECT 1; SELECT 2", 62, 400),
+    ],
 )
 def test_errors_are_clickhouses(endpoint: str, query: str, code: int, status: int) -> None:
     got, headers, body = ask(endpoint, query)
@@ -106,7 +127,9 @@ def test_an_error_in_the_middle_ends_the_stream_with_its_text(endpoint: str) -> 
 
 
 def test_compression(endpoint: str) -> None:
-    _, headers, body = ask(endpoint, "SELECT number FROM numbers(50000)", enable_http_compression="1", headers={"Accept-Encoding": "gzip"})
+    _, headers, body = ask(
+        endpoint, "SELECT number FROM numbers(50000)", enable_http_compression="1", headers={"Accept-Encoding": "gzip"}
+    )
     plain = "".join(f"{n}\n" for n in range(50_000)).encode()
     assert headers["content-encoding"] == "gzip"
     assert gzip.decompress(body) == plain
@@ -131,14 +154,26 @@ def test_who_may_ask(endpoint: str, endpoint_with: Callable[..., Any]) -> None:
         assert ask(address, "SELECT 1", headers=basic)[0] == 200
         assert ask(address, "SELECT 1", headers={"X-ClickHouse-User": "reader", "X-ClickHouse-Key": "right"})[0] == 200
         assert ask(address, "SELECT 1", user="reader", password="right")[0] == 200
-        for wrong in ({}, {"user": "reader"}, {"user": "reader", "password": "wrong"}, {"user": "default", "password": "right"}):
+        for wrong in (
+            {},
+            {"user": "reader"},
+            {"user": "reader", "password": "wrong"},
+            {"user": "default", "password": "right"},
+        ):
             assert ask(address, "SELECT 1", **wrong)[0] == 403
 
 
 def test_clickhouse_connect_works(client: Client) -> None:
-    assert client.query("SELECT session_id, cost_usd FROM argus.sessions ORDER BY 1").result_rows == [("s1", 0.5), ("s2", 1.5)]
-    assert client.query("SELECT cost_usd FROM argus.sessions WHERE session_id = {id:String}", parameters={"id": "s2"}).result_rows == [(1.5,)]
-    assert client.query("SELECT cost_usd FROM argus.sessions WHERE session_id = %(id)s", parameters={"id": "s1"}).result_rows == [(0.5,)]
+    assert client.query("SELECT session_id, cost_usd FROM argus.sessions ORDER BY 1").result_rows == [
+        ("s1", 0.5),
+        ("s2", 1.5),
+    ]
+    assert client.query(
+        "SELECT cost_usd FROM argus.sessions WHERE session_id = {id:String}", parameters={"id": "s2"}
+    ).result_rows == [(1.5,)]
+    assert client.query(
+        "SELECT cost_usd FROM argus.sessions WHERE session_id = %(id)s", parameters={"id": "s1"}
+    ).result_rows == [(0.5,)]
     assert client.command("SELECT count() FROM argus.sessions") == 2
     with client.query_row_block_stream("SELECT number FROM numbers(300000)") as stream:
         assert sum(len(block) for block in stream) == 300_000
@@ -160,7 +195,8 @@ def test_what_grafanas_data_source_asks(endpoint: str) -> None:
         "SHOW CREATE TABLE argus.sessions",
         "EXISTS TABLE argus.sessions",
         "EXPLAIN PLAN indexes = 1 SELECT count() FROM argus.sessions",
-        "SELECT toStartOfInterval(now(), INTERVAL 60 second) AS time, quantileExactIf(0.5)(cost_usd, cost_usd > 0) FROM argus.sessions WHERE now() >= toDateTime(0) GROUP BY time",
+        "SELECT toStartOfInterval(now(), INTERVAL 60 second) AS time, quantileExactIf(0.5)(cost_usd, cost_usd > 0)"
+        " FROM argus.sessions WHERE now() >= toDateTime(0) GROUP BY time",
         "SELECT * FROM argus.costly(least = 1)",
         "WITH x AS (SELECT 1 AS a) SELECT arrayMap(v -> v + 1, [a]), a::String, CASE WHEN a THEN 1 END, a IN (1, 2) FROM x",
         "SELECT sum(cost_usd) OVER (PARTITION BY workspace ORDER BY session_id) FROM argus.sessions",

@@ -151,7 +151,10 @@ def test_an_identifier_as_parameter_is_looked_at_too(endpoint: str) -> None:
     query = "SELECT * FROM {table:Identifier}"
     assert ask(endpoint, query, param_table="argus.sessions")[0] in (200, 404)
     assert b"top secret" not in ask(endpoint, query, param_table="other.secrets")[2]
-    assert b"top secret" not in ask(endpoint, "SELECT * FROM {d:Identifier}.{t:Identifier}", param_d="other", param_t="secrets")[2]
+    assert (
+        b"top secret"
+        not in ask(endpoint, "SELECT * FROM {d:Identifier}.{t:Identifier}", param_d="other", param_t="secrets")[2]
+    )
     assert ask(endpoint, query, param_table="system.users")[0] >= 400
 
 
@@ -159,9 +162,17 @@ def test_client_settings_loosen_nothing(endpoint: str) -> None:
     endless = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
     status, headers, _ = ask(endpoint, endless, max_execution_time="0", readonly="0", nonsense="1")
     assert (status, headers["x-clickhouse-exception-code"]) == (504, "159")
-    assert ask(endpoint, "SELECT number FROM numbers(600000) FORMAT JSON", max_result_rows="0")[1]["x-clickhouse-exception-code"] == "396"
+    assert (
+        ask(endpoint, "SELECT number FROM numbers(600000) FORMAT JSON", max_result_rows="0")[1][
+            "x-clickhouse-exception-code"
+        ]
+        == "396"
+    )
     assert ask(endpoint, "SELECT 1", nonsense="1")[0] == 200, "unknown settings are dropped"
-    assert ask(endpoint, "SELECT 1::UInt64 AS a FORMAT JSONEachRow", output_format_json_quote_64bit_integers="1")[2] == b'{"a":"1"}\n'
+    assert (
+        ask(endpoint, "SELECT 1::UInt64 AS a FORMAT JSONEachRow", output_format_json_quote_64bit_integers="1")[2]
+        == b'{"a":"1"}\n'
+    )
     assert ask(endpoint, "SELECT 1", **{"output_format_x; DROP TABLE argus.sessions": "1"})[0] == 400
 
 
@@ -175,7 +186,10 @@ def test_a_setting_or_parameter_cannot_break_out(endpoint: str) -> None:
 def test_queries_at_once_are_bounded(endpoint_with: Callable[..., Any]) -> None:
     with endpoint_with(concurrency_max=2, queue_s_max=0.5, seconds_max=3) as address, ThreadPoolExecutor(6) as pool:
         endless = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
-        codes = [headers["x-clickhouse-exception-code"] for _, headers, _ in pool.map(lambda _: ask(address, endless), range(6))]
+        codes = [
+            headers["x-clickhouse-exception-code"]
+            for _, headers, _ in pool.map(lambda _: ask(address, endless), range(6))
+        ]
         assert sorted(codes) == ["159", "159", "202", "202", "202", "202"]
         assert ask(address, "SELECT 1")[0] == 200, "and none is counted for ever"
 
@@ -187,7 +201,10 @@ def test_memory_is_bounded(endpoint_with: Callable[..., Any]) -> None:
 
 
 def test_a_query_that_is_too_long_is_refused(endpoint: str) -> None:
-    assert ask(endpoint, method="POST", body=b"SELECT '" + b"x" * (2 << 20) + b"'")[1]["x-clickhouse-exception-code"] == "229"
+    assert (
+        ask(endpoint, method="POST", body=b"SELECT '" + b"x" * (2 << 20) + b"'")[1]["x-clickhouse-exception-code"]
+        == "229"
+    )
 
 
 def test_strings_that_look_like_attacks_are_only_strings(endpoint: str) -> None:

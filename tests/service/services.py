@@ -36,10 +36,26 @@ class Service:
     def __init__(self, data_dir: Path, *options: str) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
-        arguments = ["serve", "--data-dir", str(data_dir), "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0"]
+        arguments = [
+            "serve",
+            "--data-dir",
+            str(data_dir),
+            "--otlp-grpc",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
+            "--clickhouse-http",
+            "127.0.0.1:0",
+        ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ARGUS_OTEL_")}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "argus_otel", *arguments, *options], stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "argus_otel", *arguments, *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+            )
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.log.read_text()[-3000:]
@@ -52,7 +68,9 @@ class Service:
 
     def post(self, kind: Signal, body: bytes) -> None:
         url = f"http://{self.addresses['otlp_http']}/v1/{kind.name.lower()}"
-        with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"}), timeout=30) as response:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"}), timeout=30
+        ) as response:
             assert response.status == 200
 
     def query(self, sql: str, form: str = "JSONEachRow") -> bytes:

@@ -35,7 +35,12 @@ def calls(numbers: list[int], session: str = "s1", padding: str = "") -> bytes:
     for number in numbers:
         record = scope_logs.log_records.add(time_unix_nano=1_795_400_000_000_000_000 + number)
         record.body.string_value = "claude_code.api_request"
-        for key, value in (("session.id", session), ("event.name", "api_request"), ("request_id", f"r{number}"), ("padding", padding)):
+        for key, value in (
+            ("session.id", session),
+            ("event.name", "api_request"),
+            ("request_id", f"r{number}"),
+            ("padding", padding),
+        ):
             record.attributes.add(key=key).value.string_value = value
         record.attributes.add(key="cost_usd").value.double_value = COST_USD
     return request.SerializeToString()
@@ -126,7 +131,11 @@ class Double(http.server.BaseHTTPRequestHandler):
         if "INSERT" not in self.path.upper():
             self._forward(body)
         elif type(self).mode == "refuse":
-            self._answer(500, b"Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)", {"X-ClickHouse-Exception-Code": "241"})
+            self._answer(
+                500,
+                b"Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)",
+                {"X-ClickHouse-Exception-Code": "241"},
+            )
         elif type(self).mode == "hang up":
             self.close_connection = True
         else:
@@ -138,10 +147,22 @@ class Double(http.server.BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> None:
         connection = http.client.HTTPConnection(type(self).engine, timeout=30)
-        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "content-length", "transfer-encoding", "authorization")}
+        headers = {
+            key: value
+            for key, value in self.headers.items()
+            if key.lower() not in ("host", "content-length", "transfer-encoding", "authorization")
+        }
         connection.request(self.command, self.path, body, headers)
         response = connection.getresponse()
-        self._answer(response.status, response.read(), {key: value for key, value in response.getheaders() if key.lower().startswith(("x-clickhouse", "content-encoding"))})
+        self._answer(
+            response.status,
+            response.read(),
+            {
+                key: value
+                for key, value in response.getheaders()
+                if key.lower().startswith(("x-clickhouse", "content-encoding"))
+            },
+        )
         connection.close()
 
     def _body(self) -> bytes:
@@ -169,7 +190,9 @@ class Double(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def double(tmp_path: Path) -> Iterator[tuple[str, type[Double]]]:
     engine = Service(tmp_path / "engine")
-    handler = type("FreshDouble", (Double,), {"inserted": [], "mode": "refuse", "engine": engine.addresses["clickhouse_http"]})
+    handler = type(
+        "FreshDouble", (Double,), {"inserted": [], "mode": "refuse", "engine": engine.addresses["clickhouse_http"]}
+    )
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
@@ -181,7 +204,9 @@ def double(tmp_path: Path) -> Iterator[tuple[str, type[Double]]]:
     engine.kill()
 
 
-def test_a_clickhouse_that_fails_for_a_while_costs_nothing_but_time(tmp_path: Path, double: tuple[str, type[Double]]) -> None:
+def test_a_clickhouse_that_fails_for_a_while_costs_nothing_but_time(
+    tmp_path: Path, double: tuple[str, type[Double]]
+) -> None:
     """The server behind the service refuses for want of memory, hangs up, then takes everything."""
     address, handler = double
     with serving(tmp_path / "data", "--clickhouse", f"http://{address}") as service:
@@ -190,7 +215,9 @@ def test_a_clickhouse_that_fails_for_a_while_costs_nothing_but_time(tmp_path: Pa
             service.send(Signal.LOGS, calls([number]))
             time.sleep(0.5)
         sums = service.wait_until_loaded()
-        assert (sums["loaded"], sums["dead_lettered"], sums["missing"]) == (3, 0, 0), "none of these codes is the data's fault"
+        assert (sums["loaded"], sums["dead_lettered"], sums["missing"]) == (3, 0, 0), (
+            "none of these codes is the data's fault"
+        )
     envelopes = [envelope for body in handler.inserted for _, _, envelope in decode_all(body)]
     assert sorted(envelope.request for envelope in envelopes) == sorted(calls([number]) for number in range(3))
 
@@ -223,7 +250,9 @@ def test_a_poisonous_payload_is_set_aside_alone(tmp_path: Path) -> None:
         service.wait_until_loaded()
     poison = encode(Envelope(Signal.LOGS, "default", 1, 1, 0, b"\x0a\x05\xff\xff\xff"))
     good = [encode(Envelope(Signal.LOGS, "default", 1, 1, 0, calls([number]))) for number in range(1, 1000)]
-    (tmp_path / "data" / "spool" / "0000000000009000-0000000000000001.seg").write_bytes(b"".join([*good[:400], poison, *good[400:]]))
+    (tmp_path / "data" / "spool" / "0000000000009000-0000000000000001.seg").write_bytes(
+        b"".join([*good[:400], poison, *good[400:]])
+    )
     with serving(tmp_path / "data") as service:
         sums = service.wait_until_loaded()
         assert (sums["received"], sums["loaded"], sums["dead_lettered"], sums["missing"]) == (1001, 1000, 1, 0)

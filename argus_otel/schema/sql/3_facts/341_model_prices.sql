@@ -1,6 +1,7 @@
--- List prices from genai-prices 0.2.3, written by scripts/model_prices.py: 10^-9 USD per token, by what the
--- model's name is without its date.
-INSERT INTO {{ argus }}.model_prices (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES
+-- List prices from genai-prices 0.2.3, written by scripts/model_prices.py:
+-- 10^-9 USD per token, by what the model's name is without its date.
+INSERT INTO {{ argus }}.model_prices
+    (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES
     ('claude-2', 8000, 24000, 0, 0, '2026-11-23'),
     ('claude-3-5-haiku', 800, 4000, 80, 1000, '2026-11-23'),
     ('claude-3-5-sonnet', 3000, 15000, 300, 3750, '2026-11-23'),
