@@ -66,7 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/overhead":
             self._answer(200, json.dumps(self.server.overhead_s).encode())
             return
-        self._answer(200, json.dumps(self.server.store.rows(parse_qs(url.query)["query"][0])).encode())
+        rows = self.server.store.rows(parse_qs(url.query)["query"][0])
+        self._answer(200, json.dumps({"data": rows}).encode())
 
     def do_POST(self) -> None:
         began_s = time.thread_time()

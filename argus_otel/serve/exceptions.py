@@ -15,7 +15,7 @@ _STATUS = {
     497: 403,  # ACCESS_DENIED
     516: 403,  # AUTHENTICATION_FAILED
     6: 400, 26: 400, 27: 400, 36: 400, 41: 400, 53: 400, 62: 400, 72: 400, 117: 400, 427: 400, 456: 400, 457: 400,  # bad input
-    46: 404, 47: 404, 50: 404, 56: 404, 60: 404, 81: 404, 115: 404,  # unknown function, identifier, type, table, database, setting
+    46: 404, 47: 404, 50: 404, 56: 404, 60: 404, 81: 404, 115: 404,  # unknown names
     229: 413,  # QUERY_IS_TOO_LARGE
     48: 501,  # NOT_IMPLEMENTED
     159: 504,  # TIMEOUT_EXCEEDED

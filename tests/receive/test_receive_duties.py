@@ -175,12 +175,12 @@ def test_a_chunked_body_over_the_limit_is_refused(receiver: Receiving) -> None:
 @pytest.mark.parametrize("size_bytes", [1 << 20, 3 << 20])
 def test_grpc_refuses_large_bodies_for_good(receiver: Receiving, size_bytes: int, compression: Any) -> None:
     """Just above the limit, where the message is ours, and far above, where gRPC stops reading."""
-    assert receiver.refused(small("x" * size_bytes), compression=compression) == (RESOURCE_EXHAUSTED, False)
+    assert receiver.answered(small("x" * size_bytes), compression=compression) == (RESOURCE_EXHAUSTED, False)
 
 
 @pytest.mark.parametrize("signal", ["logs", "traces", "metrics"])
 def test_grpc_refuses_malformed_bodies_for_good(receiver: Receiving, signal: str) -> None:
-    assert receiver.refused(b"\xff\xff\xff", signal) == (INVALID_ARGUMENT, False)
+    assert receiver.answered(b"\xff\xff\xff", signal) == (INVALID_ARGUMENT, False)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_grpc_refuses_malformed_bodies_for_good(receiver: Receiving, signal: str
 )
 def test_trouble_that_may_pass_is_retryable_and_never_500(receiver: Receiving, error: Exception) -> None:
     receiver.error = error
-    assert receiver.refused(small()) == (grpc.StatusCode.UNAVAILABLE, True)
+    assert receiver.answered(small()) == (grpc.StatusCode.UNAVAILABLE, True)
     for content_type, body in ((PROTOBUF, small()), (JSON, JSON_REQUEST)):
         status, headers, answer = receiver.post("/v1/logs", body, content_type)
         assert (status, headers["retry-after"], headers["content-type"]) == (503, "1", content_type)
@@ -204,7 +204,7 @@ def test_the_text_of_an_unexpected_error_goes_nowhere(receiver: Receiving, caplo
     """It may quote content; the log has the error's class and place."""
     receiver.error = ValueError("what somebody wrote")
     body = receiver.post("/v1/logs", small())[2]
-    receiver.refused(small())
+    receiver.answered(small())
     assert "somebody" not in status_in(body, PROTOBUF).message + caplog.text
     assert "unexpected ValueError in logs over http at http_listener.py:" in caplog.text
 
@@ -234,6 +234,6 @@ def test_what_was_received_and_refused_is_counted(receiver: Receiving) -> None:
             receiver.post("/v1/logs", b"\xff\xff\xff")
         else:
             receiver.export(body)
-            receiver.refused(b"\xff\xff\xff")
+            receiver.answered(b"\xff\xff\xff")
         after = [receiver.counted(metric, transport=transport, **labels) for metric, labels, _ in sums]
         assert [one - other for one, other in zip(after, before, strict=True)] == [grown for _, _, grown in sums]

@@ -48,7 +48,7 @@ def metrics_bomb() -> bytes:
 )
 def test_few_bytes_that_become_many_rows_are_refused(receiver: Receiving, signal: str, body: bytes) -> None:
     assert len(body) < 1 << 20
-    assert receiver.refused(body, signal) == (RESOURCE_EXHAUSTED, False)
+    assert receiver.answered(body, signal) == (RESOURCE_EXHAUSTED, False)
     assert receiver.post(f"/v1/{signal}", body)[0] == 413
     assert receiver.accepted == []
 
@@ -106,8 +106,8 @@ def test_a_token_is_required_where_one_is_set() -> None:
             assert (status, headers["www-authenticate"], headers["content-type"]) == (401, "Bearer", JSON)
             assert status_in(body, JSON).code == grpc.StatusCode.UNAUTHENTICATED.value[0]
             metadata = (("authorization", wrong),)
-            assert state.refused(small(), metadata=metadata) == (grpc.StatusCode.UNAUTHENTICATED, False)
-        assert state.refused(small()) == (grpc.StatusCode.UNAUTHENTICATED, False)
+            assert state.answered(small(), metadata=metadata) == (grpc.StatusCode.UNAUTHENTICATED, False)
+        assert state.answered(small()) == (grpc.StatusCode.UNAUTHENTICATED, False)
         assert state.post("/v1/logs", small())[0] == 401
         assert state.post("/v1/logs", small(), headers={"Authorization": "Bearer secret-token"})[0] == 200
         assert state.export(small(), metadata=(("authorization", "bearer secret-token"),)) == b""
@@ -180,7 +180,7 @@ def test_over_the_bound_of_memory_senders_are_told_to_retry() -> None:
             assert state.arrived.wait(30)
             status, headers, _ = state.post("/v1/logs", large)
             assert (status, headers["retry-after"]) == (503, "1")
-            assert state.refused(large) == (UNAVAILABLE, True)
+            assert state.answered(large) == (UNAVAILABLE, True)
             state.gate.set()
             assert first.result() == b""
         assert state.post("/v1/logs", large)[0] == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -17,9 +18,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from receiving import JSON, METHODS, PROTOBUF, Receiving, text_of
 
 from argus_otel.envelope import Signal
-from argus_otel.errors import ArgusError
+from argus_otel.errors import MalformedBodyError
 from argus_otel.receive.signals import SIGNALS
-from argus_otel.receive.status import refusal_of
 from argus_otel.receive.validate import envelope_of_json, request_as_document
 
 if TYPE_CHECKING:
@@ -238,5 +238,4 @@ def test_no_body_gets_an_answer_that_otlp_does_not_know(
 ) -> None:
     status, _, _ = receiver.post(f"/v1/{signal}", body, content_type, {"Content-Encoding": coding})
     assert status in {200, 400, 415}
-    with suppress(MalformedBodyError):
-        SIGNALS_BY_NAME[signal].validate
+    assert receiver.answered(body, signal)[0] in {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
