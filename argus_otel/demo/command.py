@@ -142,5 +142,5 @@ def _wait_until(service: Service, is_reached: Callable[[], bool], what: str) -> 
 
 def _told(error: Any) -> str:
     if isinstance(error, grpc.RpcError):
-        return f"the receiver answered {error.code().name}: {error.details()}"  # type: ignore[attr-defined] # see above
+        return f"the receiver answered {error.code().name}: {error.details()}"
     return str(error)

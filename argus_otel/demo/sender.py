@@ -42,7 +42,9 @@ class Sender:
     """Sends over one channel; may be used from several threads."""
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self._export = {signal: channel.unary_unary(method) for signal, method in _METHODS.items()}
+        self._export: dict[Signal, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {
+            signal: channel.unary_unary(method) for signal, method in _METHODS.items()
+        }
 
     def send(self, request: Request) -> None:
         """

@@ -44,10 +44,11 @@ def rows_table(rows: Sequence[Row]) -> Table:
 def sessions_table(rows: Sequence[Row]) -> Table:
     """Return rows of `list_sessions`, a line each; the id is shortened to what `argus-otel session` takes."""
     table = _table()
+    table.expand = True  # the prompt has what the numbers leave
     table.add_column("Session", no_wrap=True)
     table.add_column("Started", no_wrap=True)
-    table.add_column("Who", no_wrap=True, max_width=16, min_width=4, overflow="ellipsis")
-    for name in ("Cost", "Tokens", "Tools", "Failed"):
+    table.add_column("Who", no_wrap=True, max_width=10, overflow="ellipsis")
+    for name in ("Cost", "Tokens", "Tools", "Fail"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Legs", no_wrap=True)
     table.add_column("First prompt", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -61,7 +62,7 @@ def _session_cells(row: Row) -> list[Text]:
     return [
         _plain(row["session_id"][:8]),
         Text(str(row["started_at"])[5:16]),
-        _plain(_who(row)),
+        _plain(_who(row).partition("@")[0]),
         Text(usd(row["cost_usd"])),
         Text(_short(sum(row[name] for name in _TOKEN_COLUMNS))),
         Text(str(row["tool_call_count"])),
@@ -86,7 +87,7 @@ def days_table(rows: Sequence[Row]) -> Table:
         bar = "█" * max(1, round(_BAR_CELLS * row["cost_usd"] / highest)) if highest else ""
         note = f"spike: {factor:.1f} x the median day" if style else ""
         table.add_row(
-            row["day"], str(row["sessions"]), usd(row["cost_usd"]), Text(bar, style or "blue"), note, style=style
+            row["day"], str(row["sessions"]), f"${row['cost_usd']:,.2f}", Text(bar, style or "blue"), note, style=style
         )
     return table
 

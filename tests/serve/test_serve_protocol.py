@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver import Client
 
 
+BUCKETS = (
+    "SELECT toStartOfInterval(now(), INTERVAL 60 second) AS time, quantileExactIf(0.5)(cost_usd, cost_usd > 0) AS p"
+    " FROM argus.sessions WHERE now() >= toDateTime(0) GROUP BY time"
+)
+
+
 def ask(
     address: str,
     query: str = "",
@@ -195,8 +201,7 @@ def test_what_grafanas_data_source_asks(endpoint: str) -> None:
         "SHOW CREATE TABLE argus.sessions",
         "EXISTS TABLE argus.sessions",
         "EXPLAIN PLAN indexes = 1 SELECT count() FROM argus.sessions",
-        "SELECT toStartOfInterval(now(), INTERVAL 60 second) AS time, quantileExactIf(0.5)(cost_usd, cost_usd > 0) AS p"
-        + " FROM argus.sessions WHERE now() >= toDateTime(0) GROUP BY time",
+        BUCKETS,
         "SELECT * FROM argus.costly(least = 1)",
         "WITH x AS (SELECT 1 AS a) SELECT arrayMap(v -> v + 1, [a]), a::String, CASE WHEN a THEN 1 END, a IN (1, 2) FROM x",
         "SELECT sum(cost_usd) OVER (PARTITION BY workspace ORDER BY session_id) FROM argus.sessions",
