@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.traffic import Request
 
 _ATTEMPTS_MAX = 20
+_RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)  # of OTLP's list, what a busy server says
 _CHANNELS = 4
 """Senders are many; each of ours stands for some."""
 
@@ -55,7 +56,7 @@ class Outcome:
     cpu_s: float
     acknowledge_s: list[float]
     acknowledged_at_s: dict[str, float]
-    """By probe: an API call's id, or for a session's last request the session's id."""
+    """By probe, see traffic.Request."""
 
 
 class _Sender:
@@ -68,17 +69,15 @@ class _Sender:
 
     async def run(self) -> Outcome:
         channels = [
-            grpc.aio.insecure_channel(self._plan.address, (("grpc.use_local_subchannel_pool", 1),)) for _ in range(_CHANNELS)
+            grpc.aio.insecure_channel(self._plan.address, (("grpc.use_local_subchannel_pool", 1),))
+            for _ in range(_CHANNELS)
         ]
         self._exports = [
-            {spec.signal: channel.unary_unary(f"/{spec.grpc_service}/Export") for spec in SIGNALS} for channel in channels
+            {spec.signal: channel.unary_unary(f"/{spec.grpc_service}/Export") for spec in SIGNALS}
+            for channel in channels
         ]
         await asyncio.gather(*(channel.channel_ready() for channel in channels))
-        work = [
-            (number, request, session.session_id if request is session.requests[-1] else request.probe)
-            for number, session in enumerate(self.sessions)
-            for request in session.requests
-        ]
+        work = [(number, request) for number, session in enumerate(self.sessions) for request in session.requests]
         began_s, cpu_s = time.monotonic(), time.process_time()
         send = self._send_at_rate if self._plan.records_per_s else self._send_at_once
         await send(work, began_s)
@@ -90,40 +89,40 @@ class _Sender:
             time.process_time() - cpu_s, self._acknowledge_s, self._acknowledged_at_s,
         )  # fmt: skip
 
-    async def _send_at_rate(self, work: list[tuple[int, Request, str | None]], began_s: float) -> None:
+    async def _send_at_rate(self, work: list[tuple[int, Request]], began_s: float) -> None:
         assert self._plan.records_per_s is not None
         due_s, tasks = began_s, set()
-        for number, request, probe in work:
+        for number, request in work:
             if (wait_s := due_s - time.monotonic()) > 0:
                 await asyncio.sleep(wait_s)
-            tasks.add(asyncio.create_task(self._send(number, request, probe, due_s)))
+            tasks.add(asyncio.create_task(self._send(number, request, due_s)))
             due_s += request.record_count / self._plan.records_per_s
         await asyncio.gather(*tasks)
 
-    async def _send_at_once(self, work: list[tuple[int, Request, str | None]], _began_s: float) -> None:
+    async def _send_at_once(self, work: list[tuple[int, Request]], _began_s: float) -> None:
         waiting = iter(work)
 
         async def stream() -> None:
-            for number, request, probe in waiting:
-                await self._send(number, request, probe, time.monotonic())
+            for number, request in waiting:
+                await self._send(number, request, time.monotonic())
 
         await asyncio.gather(*(stream() for _ in range(self._plan.in_flight_max)))
 
-    async def _send(self, number: int, request: Request, probe: str | None, due_s: float) -> None:
+    async def _send(self, number: int, request: Request, due_s: float) -> None:
         export = self._exports[number % _CHANNELS][request.signal]
         for attempt in range(_ATTEMPTS_MAX):
             try:
                 await export(request.body)
                 break
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or attempt == _ATTEMPTS_MAX - 1:
+                if error.code() not in _RETRYABLE or attempt == _ATTEMPTS_MAX - 1:
                     raise
                 self._retry_count += 1
                 await asyncio.sleep(0.1)
         acknowledged_s = time.monotonic()
         self._acknowledge_s.append(acknowledged_s - due_s)
-        if probe is not None:
-            self._acknowledged_at_s[probe] = acknowledged_s
+        if request.probe is not None:
+            self._acknowledged_at_s[request.probe] = acknowledged_s
 
 
 def main() -> None:

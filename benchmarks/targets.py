@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 LANDED = " + ".join(
     f"(SELECT count() FROM otel.otel_{name})"
-    for name in ("logs", "traces", "metrics_gauge", "metrics_sum", "metrics_histogram", "metrics_exponential_histogram", "metrics_summary")
+    for name in (
+        "logs",
+        "traces",
+        "metrics_gauge",
+        "metrics_sum",
+        "metrics_histogram",
+        "metrics_exponential_histogram",
+        "metrics_summary",
+    )
 )
 _HTTP_TIMEOUT_S = 60
 _START_S_MAX = 30
@@ -48,7 +56,9 @@ class Target:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query at the target's ClickHouse endpoint."""
-        query = urllib.parse.urlencode({"query": sql, "default_format": "JSON", "output_format_json_quote_64bit_integers": 0})
+        query = urllib.parse.urlencode(
+            {"query": sql, "default_format": "JSON", "output_format_json_quote_64bit_integers": 0}
+        )
         found: list[dict[str, Any]] = _get(f"http://{self.http_address}/?{query}")["data"]
         return found
 

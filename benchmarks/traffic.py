@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
 
 from argus_otel.demo import recordings
-from argus_otel.envelope import Signal
 from argus_otel.receive.signals import SIGNALS
 from argus_otel.receive.validate import envelope_of_protobuf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from argus_otel.envelope import Envelope
+    from argus_otel.envelope import Envelope, Signal
 
 Mix = Literal["both", "native"]
 """`native`: exports as the SDK batches them. `both`: with the content leg besides, one request per hook."""
@@ -49,7 +48,7 @@ class Request:
     body: bytes
     record_count: int
     probe: str | None
-    """An API call that is in argus.api_requests once this request is visible."""
+    """An API call that is in argus.api_requests once this request is visible, or the session that has ended then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,13 @@ def _session(number: int, mix: Mix, now_ns: int) -> Session:
     name = recordings.NAMES[number % len(recordings.NAMES)]
     templates, last_ns = _templates(name, mix)
     shift_ns = now_ns - last_ns
-    made = tuple(_vary(template, number, shift_ns) for template in templates)
-    return Session(_varied(recordings.truth(name)["session_id"].encode(), number).decode(), made)
+    made = [_vary(template, number, shift_ns) for template in templates]
+    seen: set[str | None] = set()
+    for index, request in enumerate(made):  # a resumed session ends twice: only the first end can be told by looking
+        if request.probe in seen:
+            made[index] = replace(request, probe=None)
+        seen.add(request.probe)
+    return Session(_varied(recordings.truth(name)["session_id"].encode(), number).decode(), tuple(made))
 
 
 def _vary(template: _Template, number: int, shift_ns: int) -> Request:
@@ -134,7 +138,7 @@ def _template(signal: Signal, body: bytes, message: Any, ids: set[bytes], times:
     found_times = tuple((at, known) for known in times for at in _places(body, struct.pack("<Q", known)))
     count = envelope_of_protobuf(_SPECS[signal], body, "default", 1, _UNBOUNDED)
     assert count is not None
-    return _Template(signal, body, count.record_count, _probe(signal, message), found_ids, found_times)
+    return _Template(signal, body, count.record_count, _probe(message), found_ids, found_times)
 
 
 def _places(body: bytes, known: bytes) -> Iterator[int]:
@@ -166,15 +170,19 @@ def _collect(message: Any, ids: set[bytes], times: set[int], senders: set[bytes]
                 _collect(inner, ids, times, senders)
 
 
-def _probe(signal: Signal, message: Any) -> bytes | None:
-    """Return the last API call of a request of logs."""
-    if signal is not Signal.LOGS:
-        return None
+def _probe(message: Any) -> bytes | None:
+    """Return the last API call of a request of logs, or the session of a request that brings the session's end."""
     found = None
-    for resource in message.resource_logs:
-        for scope in resource.scope_logs:
-            for record in scope.log_records:
-                pairs = {pair.key: pair.value.string_value for pair in record.attributes}
-                if pairs.get("event.name") == "api_request":
-                    found = pairs["request_id"].encode()
-    return found
+    for pairs in _records_of(message):
+        if pairs.get("event.name") == "api_request":
+            found = pairs["request_id"]
+        elif pairs.get("argus.record") == "session_end":
+            found = pairs["session.id"]
+    return found.encode() if found else None
+
+
+def _records_of(message: Any) -> Iterator[dict[str, str]]:
+    for resource in getattr(message, "resource_logs", ()) or getattr(message, "resource_spans", ()):
+        for scope in getattr(resource, "scope_logs", ()) or getattr(resource, "scope_spans", ()):
+            for record in getattr(scope, "log_records", ()) or getattr(scope, "spans", ()):
+                yield {pair.key: pair.value.string_value for pair in record.attributes}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SPIKE_FACTOR = 3.0
 """A day that costs so many times the median of the others is marked: weekdays differ by less than two."""
 
-_BAR_CELLS = 28
+_BAR_CELLS = 24
 _TOKEN_COLUMNS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 _KIND_STYLES = {"user": "bold cyan", "assistant": "green", "tool_call": "yellow", "subagent": "magenta"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -76,7 +76,7 @@ def days_table(rows: Sequence[Row]) -> Table:
     """Return rows of `cost_by_day` with a bar each; a day far above the median of the others is marked."""
     table = _table()
     table.add_column("Day", no_wrap=True)
-    table.add_column("Sessions", justify="right")
+    table.add_column("Sessions", justify="right", no_wrap=True)
     table.add_column("Cost", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -85,7 +85,7 @@ def days_table(rows: Sequence[Row]) -> Table:
         factor = _factor([day["cost_usd"] for day in rows], index)
         style = "bold red" if factor >= SPIKE_FACTOR else ""
         bar = "█" * max(1, round(_BAR_CELLS * row["cost_usd"] / highest)) if highest else ""
-        note = f"spike: {factor:.1f} x the median day" if style else ""
+        note = f"spike: {factor:.1f} x the median" if style else ""
         table.add_row(
             row["day"], str(row["sessions"]), f"${row['cost_usd']:,.2f}", Text(bar, style or "blue"), note, style=style
         )

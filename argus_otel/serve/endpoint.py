@@ -154,6 +154,9 @@ class Endpoint:
         except QueryError as error:
             self._telemetry.add(Metric.QUERY_REFUSED, reason=error.name.lower())
             return self._refused(error, query)
+        except Exception as error:
+            logger.exception("unexpected %s while answering a query", type(error).__name__)
+            return self._refused(QueryError(1002, "internal trouble: see the service's log", "UNKNOWN_EXCEPTION"), query)
 
     async def _run(self, query: Query, *, is_head: bool) -> Response:
         await self._wait_for_slot()

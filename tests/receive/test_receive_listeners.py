@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -38,6 +41,16 @@ def test_health_is_serving(receiver: Receiving) -> None:
         assert [check(health_pb2.HealthCheckRequest(service=name)).status for name in SERVICES] == [SERVING] * 4
 
 
+def wait_until_refused(state: Receiving) -> None:
+    """Return once neither listener takes a new connection."""
+    for address in (state.endpoints.http, state.endpoints.grpc):
+        host, _, port = address.partition(":")
+        with suppress(ConnectionRefusedError):
+            while True:
+                socket.create_connection((host, int(port)), timeout=30).close()
+                time.sleep(0.01)
+
+
 def test_a_stop_says_so_and_finishes_what_is_under_way() -> None:
     answers: list[int] = []
     with receiving() as state, grpc.insecure_channel(state.endpoints.grpc) as channel:
@@ -52,6 +65,7 @@ def test_a_stop_says_so_and_finishes_what_is_under_way() -> None:
         assert state.arrived.wait(30)
         state.stop()
         assert next(watch).status == NOT_SERVING
+        wait_until_refused(state)
         state.gate.set()
         assert call.result() == b""
         poster.join()

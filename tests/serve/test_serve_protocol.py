@@ -95,6 +95,15 @@ def test_parameters_are_values_never_sql(endpoint: str) -> None:
     assert ask(endpoint, "SELECT {missing:UInt8}")[1]["x-clickhouse-exception-code"] == "456"
 
 
+def test_parameters_as_a_form(endpoint: str) -> None:
+    """As clickhouse-connect sends them when they would make a long address."""
+    fields = {"query": "SELECT {text:String}", "param_text": "x" * 9000}
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()]
+    body = ("".join(parts) + "--b--\r\n").encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert ask(endpoint, method="POST", body=body, headers=headers)[2] == b"x" * 9000 + b"\n"
+
+
 def test_the_database_of_a_query(endpoint: str) -> None:
     assert ask(endpoint, "SELECT count() FROM sessions", database="argus")[2] == b"2\n"
     assert ask(endpoint, "SELECT count() FROM sessions", headers={"X-ClickHouse-Database": "argus"})[2] == b"2\n"
