@@ -35,14 +35,14 @@ async def read_body(request: Request, bytes_max: int, timeout_s: float, hold: Ca
     Return the body of `request`, inflated where it says gzip.
 
     Args:
-        bytes_max: of the body as sent and as inflated.
-        hold: is told how many bytes more are kept in memory; may refuse by an error.
+        bytes_max: of the body as announced; saves reading one that is too large.
+        hold: is told of each further piece in memory, as inflated; refuses by an error.
 
     Raises:
-        UnsupportedEncodingError, BodyTooLargeError, MalformedBodyError: permanent.
+        UnsupportedEncodingError, BodyTooLargeError, MalformedBodyError: permanent; or what `hold` raises.
         UnfinishedBodyError: retryable; not whole after `timeout_s`, or the sender hung up.
     """
-    collector = _collector(request.headers.get("content-encoding", ""), bytes_max, hold)
+    collector = _collector(request.headers.get("content-encoding", ""), hold)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise BodyTooLargeError(int(announced), bytes_max)
@@ -57,27 +57,22 @@ async def read_body(request: Request, bytes_max: int, timeout_s: float, hold: Ca
     return collector.whole()
 
 
-def _collector(coding: str, bytes_max: int, hold: Callable[[int], None]) -> _Collector:
+def _collector(coding: str, hold: Callable[[int], None]) -> _Collector:
     match coding.strip().lower():
         case "" | "identity":
-            return _Pieces(bytes_max, hold)
+            return _Pieces(hold)
         case "gzip":
-            return _Gunzip(_Pieces(bytes_max, hold))
+            return _Gunzip(_Pieces(hold))
         case other:
             raise UnsupportedEncodingError(f"content encoding {other[:80]!r}: send gzip or none")
 
 
 class _Pieces:
-    def __init__(self, bytes_max: int, hold: Callable[[int], None]) -> None:
-        self._bytes_max = bytes_max
+    def __init__(self, hold: Callable[[int], None]) -> None:
         self._hold = hold
         self._pieces: list[bytes] = []
-        self._size_bytes = 0
 
     def add(self, piece: bytes) -> None:
-        self._size_bytes += len(piece)
-        if self._size_bytes > self._bytes_max:
-            raise BodyTooLargeError(self._size_bytes, self._bytes_max)
         self._hold(len(piece))
         self._pieces.append(piece)
 

@@ -73,17 +73,21 @@ class Inbox:
     @contextmanager
     def holding(self) -> Iterator[Callable[[int], None]]:
         """
-        Yield a function that counts bytes as in memory until the end of the block.
+        Yield a function that counts further bytes of one body as in memory, until the end of the block.
 
         Raises:
-            OverloadedError: retryable; raised by that function, over the bound.
+            BodyTooLargeError: permanent; raised by that function, over the limit of one body.
+            OverloadedError: retryable; raised by that function, over the bound of all bodies.
         """
-        own_bytes = 0
+        own_bytes, own_bytes_max = 0, self._settings.body_bytes_max
+        held_bytes_max = max(self._settings.held_bytes_max, own_bytes_max)
 
         def hold(size_bytes: int) -> None:
             nonlocal own_bytes
-            if self._held_bytes + size_bytes > self._settings.held_bytes_max:
-                raise OverloadedError(self._held_bytes, self._settings.held_bytes_max)
+            if own_bytes + size_bytes > own_bytes_max:
+                raise BodyTooLargeError(own_bytes + size_bytes, own_bytes_max)
+            if self._held_bytes + size_bytes > held_bytes_max:
+                raise OverloadedError(self._held_bytes, held_bytes_max)
             own_bytes += size_bytes
             self._held_bytes += size_bytes
 
@@ -97,10 +101,8 @@ class Inbox:
         Make one request durable; returns when it may be acknowledged.
 
         Raises:
-            ArgusError: as validation and `accept`; BodyTooLargeError over the limit.
+            ArgusError: as validation and `accept`.
         """
-        if len(body) > self._settings.body_bytes_max:
-            raise BodyTooLargeError(len(body), self._settings.body_bytes_max)
         arrived_at_s = time.perf_counter()
         envelope = await self._validate(spec, encoding, body, workspace)
         if envelope is None:

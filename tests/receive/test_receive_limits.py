@@ -181,6 +181,7 @@ def test_over_the_bound_of_memory_senders_are_told_to_retry() -> None:
             status, headers, _ = state.post("/v1/logs", large)
             assert (status, headers["retry-after"]) == (503, "1")
             assert state.answered(large) == (UNAVAILABLE, True)
+            assert state.answered(small("x" * 1_000_000)) == (RESOURCE_EXHAUSTED, False), "it will never fit"
             state.gate.set()
             assert first.result() == b""
         assert state.post("/v1/logs", large)[0] == 200

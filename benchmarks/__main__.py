@@ -1,0 +1,128 @@
+"""`python -m benchmarks [--quick] [--json FILE] [NAME…]`: runs, prints tables, and writes the same figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.path import saturate, steady
+from benchmarks.report import machine, median, table
+from benchmarks.stages import measure_stages
+from benchmarks.views import measure_views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.traffic import Mix
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much; `runs` are whole runs on fresh services, the median is reported."""
+
+    runs: int
+    sessions: int
+    steady_s: float
+    view_sessions: int
+
+
+FULL = Size(runs=3, sessions=300, steady_s=15, view_sessions=100_000)
+QUICK = Size(runs=1, sessions=90, steady_s=4, view_sessions=5_000)
+RECORDS_PER_S = 5_000
+_ASKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One target at saturation, and its CPU per record as a ratio to rotel's in the same run."""
+
+    target: str
+    traffic: str
+    records: int
+    requests: int
+    retries: int
+    records_per_s: float
+    cpu_us: float
+    of_which_shim_us: float
+    ratio_to_rotel: float
+    ratio_without_shim: float
+    resident_bytes_max: int
+
+
+def path(size: Size) -> list[Any]:
+    """Throughput and CPU per record from gRPC to visible, beside rotel."""
+    mixes: tuple[Mix, ...] = ("both", "native")
+    rows = [row for mix in mixes for row in _compared(mix, size)]
+    print(table("From gRPC to visible, saturated (CPU in µs a record)", rows))
+    return rows
+
+
+def latency(size: Size) -> list[Any]:
+    """Acknowledgement and visibility at a steady load."""
+    rows = [median([steady("both", RECORDS_PER_S, size.steady_s) for _ in range(size.runs)])]
+    print(table(f"At {RECORDS_PER_S:,} records/s offered", rows))
+    return rows
+
+
+def stages(size: Size) -> list[Any]:
+    """What each stage costs, the floor included."""
+    rows = measure_stages(min(size.sessions, 120), max(3, size.runs))
+    print(table("Stages (CPU, cumulative from decode on; marginal µs a record, fixed ms an INSERT)", rows))
+    return rows
+
+
+def views(size: Size) -> list[Any]:
+    """Questions to the views, warm."""
+    fact_count, rows = measure_views(size.view_sessions, _ASKS)
+    print(table(f"Views over {size.view_sessions:,} sessions, {fact_count:,} fact rows (median of {_ASKS})", rows))
+    return list(rows)
+
+
+BENCHMARKS: dict[str, Callable[[Size], list[Any]]] = {
+    "path": path,
+    "latency": latency,
+    "stages": stages,
+    "views": views,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="What the whole path costs; see docs/benchmarks.md."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="one small run of each: under a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}")
+    size = QUICK if arguments.quick else FULL
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; median of {size.runs} runs")
+    figures = {name: BENCHMARKS[name](size) for name in arguments.names or BENCHMARKS}
+    if arguments.json:
+        document = {name: [dataclasses.asdict(row) for row in rows] for name, rows in figures.items()}
+        arguments.json.write_text(json.dumps({"machine": machine(), **document}, indent=2) + "\n")
+
+
+def _compared(mix: Mix, size: Size) -> Sequence[Comparison]:
+    # Turn about, so that what else the machine does meets both.
+    runs = [
+        (saturate("argus-otel", mix, size.sessions), saturate("rotel", mix, size.sessions)) for _ in range(size.runs)
+    ]
+    ours, theirs = (median(list(of_one)) for of_one in zip(*runs, strict=True))
+    return [
+        Comparison(
+            name, mix, run.record_count, run.request_count, run.retry_count, run.records_per_s, run.cpu_us, run.shim_us,
+            run.cpu_us / theirs.cpu_us, (run.cpu_us - run.shim_us) / (theirs.cpu_us - theirs.shim_us), run.resident_bytes_max,
+        )
+        for name, run in (("argus-otel", ours), ("rotel", theirs))
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
