@@ -104,7 +104,7 @@ def find_session(reader: Reader, argus: str, prefix: str) -> tuple[str, str]:
 
 
 def read_session(reader: Reader, argus: str, workspace: str, session_id: str) -> dict[str, Any]:
-    """Return {session, turns, transcript} of one session; `transcript` is None for a reader who may not see text."""
+    """Return {session, turns, tool_calls, transcript} of one session; `transcript` is None for a reader who may not see text."""
     parameters = {"workspace": workspace, "session_id": session_id}
     where = "WHERE workspace = {workspace:String} AND session_id = {session_id:String}"
     sessions = reader.rows(f"SELECT * FROM {argus}.sessions {where}", parameters)
@@ -115,7 +115,10 @@ def read_session(reader: Reader, argus: str, workspace: str, session_id: str) ->
         if error.code != _ACCESS_DENIED:
             raise
         transcript = None
-    return {"session": sessions[0], "turns": turns, "transcript": transcript}
+    calls = reader.rows(
+        f"SELECT tool_use_id, success, decision FROM {argus}.tool_calls {where} ORDER BY started_at, tool_use_id", parameters
+    )
+    return {"session": sessions[0], "turns": turns, "tool_calls": calls, "transcript": transcript}
 
 
 def cost_by_day(reader: Reader, argus: str) -> list[Row]:

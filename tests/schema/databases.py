@@ -20,7 +20,7 @@ RECEIVED_AT_NS = 1_795_500_000_000_000_000
 VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Databases:
     """One pair of databases of the engine."""
 
