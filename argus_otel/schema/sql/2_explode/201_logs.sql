@@ -22,32 +22,32 @@ FROM
     (
         SELECT
             workspace,
-            {{ otlp.plausible_time('if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
-            {{ otlp.plausible_time('record.observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
-            record.time_unix_nano AS TimeUnixNano,
-            record.observed_time_unix_nano AS ObservedTimeUnixNano,
-            {{ otlp.hex_id('record.trace_id') }} AS TraceId,
-            {{ otlp.hex_id('record.span_id') }} AS SpanId,
-            toUInt8(bitAnd(record.flags, 255)) AS TraceFlags,
-            record.flags AS Flags,
-            record.severity_text AS SeverityText,
-            toUInt8(record.severity_number) AS SeverityNumber,
-            record.event_name AS EventName,
-            record.dropped_attributes_count AS DroppedAttributesCount,
-            of_resource.schema_url AS ResourceSchemaUrl,
-            of_resource.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
-            of_scope.schema_url AS ScopeSchemaUrl,
-            of_scope.scope.name AS ScopeName,
-            of_scope.scope.version AS ScopeVersion,
-            of_scope.scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
-            [record.attributes, {{ otlp.as_list('record.body') }}, of_resource.resource.attributes, of_scope.scope.attributes] AS lists
+            {{ otlp.plausible_time('if(record_time_unix_nano > 0, record_time_unix_nano, record_observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
+            {{ otlp.plausible_time('record_observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
+            record_time_unix_nano AS TimeUnixNano,
+            record_observed_time_unix_nano AS ObservedTimeUnixNano,
+            {{ otlp.hex_id('record_trace_id') }} AS TraceId,
+            {{ otlp.hex_id('record_span_id') }} AS SpanId,
+            toUInt8(bitAnd(record_flags, 255)) AS TraceFlags,
+            record_flags AS Flags,
+            record_severity_text AS SeverityText,
+            toUInt8(record_severity_number) AS SeverityNumber,
+            record_event_name AS EventName,
+            record_dropped_attributes_count AS DroppedAttributesCount,
+            of_resource_schema_url AS ResourceSchemaUrl,
+            of_resource_resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
+            of_scope_schema_url AS ScopeSchemaUrl,
+            of_scope_scope.name AS ScopeName,
+            of_scope_scope.version AS ScopeVersion,
+            of_scope_scope.dropped_attributes_count AS ScopeDroppedAttributesCount,
+            [record_attributes, {{ otlp.as_list('record_body') }}, of_resource_resource.attributes, of_scope_scope.attributes] AS lists
         FROM {{ otel }}.otlp_logs
-        ARRAY JOIN logs.resource_logs AS of_resource
-        ARRAY JOIN of_resource.scope_logs AS of_scope
-        ARRAY JOIN of_scope.log_records AS record
+        {{ otlp.array_join('logs.resource_logs', ['resource', 'scope_logs', 'schema_url'], 'of_resource') }}
+        {{ otlp.array_join('of_resource_scope_logs', ['scope', 'log_records', 'schema_url'], 'of_scope') }}
+        {{ otlp.array_join('of_scope_log_records', ['time_unix_nano', 'observed_time_unix_nano', 'severity_number', 'severity_text', 'body', 'attributes', 'dropped_attributes_count', 'flags', 'trace_id', 'span_id', 'event_name'], 'record') }}
         {% if drop_events %}
         -- Noise that the configuration drops before landing; argus.dropped_records counts it.
-        WHERE replaceOne(coalesce(record.body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
+        WHERE replaceOne(coalesce(record_body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
         {% endif %}
     )
 )

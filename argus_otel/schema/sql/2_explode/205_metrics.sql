@@ -11,7 +11,7 @@
     ('exemplar_attributes', "CAST([], 'Array(" ~ (otlp.attributes_type() | replace('\n', ' ')) ~ ")')"),
 ] %}
 {% macro points(kind) %}
-arrayMap(point -> ('{{ kind }}', point.start_time_unix_nano, point.time_unix_nano, point.flags, point.attributes{% for name, empty in fields %}, {{ kwargs.get(name, empty) }}{% endfor %}), metric.{{ kind }}.data_points)
+arrayMap(point -> ('{{ kind }}', point.start_time_unix_nano, point.time_unix_nano, point.flags, point.attributes{% for name, empty in fields %}, {{ kwargs.get(name, empty) }}{% endfor %}), metric_{{ kind }}.data_points)
 {%- endmacro %}
 {% macro numbers(kind) %}
 {{ points(kind, as_double='point.as_double', as_int='point.as_int', exemplar_times='point.exemplars.time_unix_nano',
@@ -41,13 +41,13 @@ FROM
         SELECT
             workspace,
             point.kind AS kind,
-            metric.name AS MetricName, metric.description AS MetricDescription, metric.unit AS MetricUnit,
-            of_resource.schema_url AS ResourceSchemaUrl,
-            of_resource.resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
-            of_scope.schema_url AS ScopeSchemaUrl,
-            of_scope.scope.name AS ScopeName,
-            of_scope.scope.version AS ScopeVersion,
-            of_scope.scope.dropped_attributes_count AS ScopeDroppedAttrCount,
+            metric_name AS MetricName, metric_description AS MetricDescription, metric_unit AS MetricUnit,
+            of_resource_schema_url AS ResourceSchemaUrl,
+            of_resource_resource.dropped_attributes_count AS ResourceDroppedAttributesCount,
+            of_scope_schema_url AS ScopeSchemaUrl,
+            of_scope_scope.name AS ScopeName,
+            of_scope_scope.version AS ScopeVersion,
+            of_scope_scope.dropped_attributes_count AS ScopeDroppedAttrCount,
             {{ otlp.plausible_time('point.start', 'received_at_ns') }} AS StartTimeUnix,
             {{ otlp.plausible_time('point.time', 'received_at_ns') }} AS TimeUnix,
             point.start AS StartTimeUnixNano,
@@ -68,17 +68,17 @@ FROM
             point.positive_offset AS PositiveOffset, point.positive_counts AS PositiveBucketCounts,
             point.negative_offset AS NegativeOffset, point.negative_counts AS NegativeBucketCounts,
             point.quantiles AS `ValueAtQuantiles.Quantile`, point.quantile_values AS `ValueAtQuantiles.Value`,
-            arrayConcat([point.attributes, of_resource.resource.attributes, of_scope.scope.attributes], point.exemplar_attributes) AS lists
+            arrayConcat([point.attributes, of_resource_resource.attributes, of_scope_scope.attributes], point.exemplar_attributes) AS lists
         FROM {{ otel }}.otlp_metrics
-        ARRAY JOIN metrics.resource_metrics AS of_resource
-        ARRAY JOIN of_resource.scope_metrics AS of_scope
-        ARRAY JOIN of_scope.metrics AS metric
+        {{ otlp.array_join('metrics.resource_metrics', ['resource', 'scope_metrics', 'schema_url'], 'of_resource') }}
+        {{ otlp.array_join('of_resource_scope_metrics', ['scope', 'metrics', 'schema_url'], 'of_scope') }}
+        {{ otlp.array_join('of_scope_metrics', ['name', 'description', 'unit', 'gauge', 'sum', 'histogram', 'exponential_histogram', 'summary'], 'metric') }}
         ARRAY JOIN CAST(arrayConcat(
             {{ numbers('gauge') }},
-            {{ numbers('sum', temporality='metric.sum.aggregation_temporality', is_monotonic='metric.sum.is_monotonic') }},
-            {{ points('histogram', temporality='metric.histogram.aggregation_temporality', count='point.count', sum='coalesce(point.sum, 0)', min='coalesce(point.min, 0)', max='coalesce(point.max, 0)',
+            {{ numbers('sum', temporality='metric_sum.aggregation_temporality', is_monotonic='metric_sum.is_monotonic') }},
+            {{ points('histogram', temporality='metric_histogram.aggregation_temporality', count='point.count', sum='coalesce(point.sum, 0)', min='coalesce(point.min, 0)', max='coalesce(point.max, 0)',
                 bucket_counts='point.bucket_counts', explicit_bounds='point.explicit_bounds') }},
-            {{ points('exponential_histogram', temporality='metric.exponential_histogram.aggregation_temporality', count='point.count', sum='coalesce(point.sum, 0)', min='coalesce(point.min, 0)', max='coalesce(point.max, 0)',
+            {{ points('exponential_histogram', temporality='metric_exponential_histogram.aggregation_temporality', count='point.count', sum='coalesce(point.sum, 0)', min='coalesce(point.min, 0)', max='coalesce(point.max, 0)',
                 scale='point.scale', zero_count='point.zero_count', positive_offset='point.positive.offset', positive_counts='point.positive.bucket_counts',
                 negative_offset='point.negative.offset', negative_counts='point.negative.bucket_counts') }},
             {{ points('summary', count='point.count', sum='point.sum', quantiles='point.quantile_values.quantile', quantile_values='point.quantile_values.value') }}
