@@ -56,6 +56,7 @@ LOAD_SETTINGS: dict[str, str] = {
     "max_insert_threads": "1",
     "max_partitions_per_insert_block": "0",  # old data arrives months at once
     "parallel_view_processing": "0",
+    "query_plan_enable_optimizations": "0",  # they take longer than the views' queries, which are written in order
 }
 
 
