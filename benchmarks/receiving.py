@@ -30,7 +30,9 @@ async def _measure(mix: Mix, session_count: int, spool_folder: Path | None) -> t
     spool = Spool(SpoolSettings(spool_folder)) if spool_folder else None
     telemetry = Telemetry()
     receiver = Receiver(
-        ReceiveSettings(grpc_address="127.0.0.1:0", http_address="127.0.0.1:0"), spool.append if spool else _drop, telemetry
+        ReceiveSettings(grpc_address="127.0.0.1:0", http_address="127.0.0.1:0"),
+        spool.append if spool else _drop,
+        telemetry,
     )
     try:
         address = (await receiver.start()).grpc
@@ -49,7 +51,11 @@ async def _drop(_: Envelope) -> None:
 
 async def _send(plan: Plan) -> tuple[Outcome, float]:
     process = await asyncio.create_subprocess_exec(
-        *python("benchmarks.sender"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT, limit=1 << 26
+        *python("benchmarks.sender"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        limit=1 << 26,
     )
     assert process.stdin
     assert process.stdout

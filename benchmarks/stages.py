@@ -7,7 +7,6 @@ cost(n) = fixed + n * marginal. CPU is that of the whole process, the engine's t
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import tempfile
 import time
@@ -18,17 +17,18 @@ from typing import TYPE_CHECKING
 from argus_otel.envelope import Signal, encode
 from argus_otel.privacy.redaction import Redaction
 from argus_otel.schema.render import SchemaSettings, render
-from argus_otel.spool import Spool, SpoolSettings
 from argus_otel.store import LOAD_SETTINGS, EmbeddedStore
+from benchmarks.receiving import measure_receiving
 from benchmarks.traffic import envelope, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.traffic import Request, Session
+    from benchmarks.traffic import Mix, Request, Session
 
 _FLOOR_TABLES = {Signal.LOGS: "otel_logs", Signal.TRACES: "otel_traces", Signal.METRICS: "otel_metrics_sum"}
 _NO_RULES = Redaction(())
+_MIXES: tuple[Mix, ...] = ("both", "native")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def measure_stages(session_count: int, runs: int) -> list[Stage]:
     made = list(sessions(0, session_count, "both", time.time_ns()))
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        stages = [_validation(made, runs), _spool(made, runs, folder / "spool")]
+        stages = [_validation(made, runs), *_doors(session_count, folder)]
         store = EmbeddedStore(folder / "engine")
         try:
             small, large = _batches(made[:3], folder, "small"), _batches(made, folder, "large")
@@ -68,23 +68,13 @@ def _validation(made: Sequence[Session], runs: int) -> Stage:
     return Stage("validate", "all", spent_s / _count(requests) * 1e6)
 
 
-def _spool(made: Sequence[Session], runs: int, folder: Path) -> Stage:
-    requests = [request for session in made for request in session.requests]
-    envelopes = [envelope(request, 1) for request in requests]
-    spool = Spool(SpoolSettings(folder))
-
-    async def append_all() -> None:
-        for at in range(0, len(envelopes), _IN_FLIGHT):
-            await asyncio.gather(*map(spool.append, envelopes[at : at + _IN_FLIGHT]))
-
-    try:
-        spent_s = _median_cpu_s(lambda: asyncio.run(append_all()), runs)
-    finally:
-        spool.close()
-    return Stage("spool", "all", spent_s / _count(requests) * 1e6)
-
-
-_IN_FLIGHT = 32
+def _doors(session_count: int, folder: Path) -> list[Stage]:
+    """gRPC and validation, then with the spool's append and fdatasync; by record, which depends on the requests' size."""
+    return [
+        Stage(f"{name}, {mix}", "all", measure_receiving(mix, session_count, spool_folder)[0])
+        for mix in _MIXES
+        for name, spool_folder in (("receive", None), ("receive + spool", folder / f"spool-{mix}"))
+    ]
 
 
 def _loads(store: EmbeddedStore, small: Sequence[_Batch], large: Sequence[_Batch], runs: int) -> list[Stage]:

@@ -97,7 +97,9 @@ def _things(per_session: int, thing: str, rest: str, records: str) -> str:
             lower(hex(MD5(concat(session_id, '{thing}', toString(nth))))) AS identity,
             said.1 AS leg, said.2 AS record, {_BEGAN} + toIntervalSecond(nth * 20) AS ts,
             lower(hex(MD5(concat(session_id, 'prompt', toString(nth % 3))))) AS prompt_id, {rest}
-        FROM (SELECT {{first}} + intDiv(number, {per_session}) AS session, number % {per_session} AS nth FROM numbers({{count}} * {per_session}))
+        FROM (
+            SELECT {{first}} + intDiv(number, {per_session}) AS session, number % {per_session} AS nth
+            FROM numbers({{count}} * {per_session}))
         ARRAY JOIN [{records}] AS said"""
 
 
@@ -111,11 +113,13 @@ _KEY = "workspace, thing, session_id, identity, leg, record, ts, prompt_id"
 _FACTS = {
     "facts:prompts": f"({_KEY}, is_human) "
     + _things(3, "prompt", "true", "('native', 'user_prompt'), ('hook', 'user_prompt')"),
-    "facts:calls": f"({_KEY}, request_id, model, query_source, cost_nanousd, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, duration_ms) "
+    "facts:calls": f"({_KEY}, request_id, model, query_source, cost_nanousd, input_tokens, output_tokens,"
+    " cache_read_tokens, cache_creation_tokens, duration_ms) "
     + _things(
         13,
         "api_request",
-        "identity, if(nth % 4 = 0, 'claude-haiku-4-5', 'claude-sonnet-4-5'), 'sdk', 1000000 + session % 7919, 100 + nth, 50, 9000, 200, 1500",
+        "identity, if(nth % 4 = 0, 'claude-haiku-4-5', 'claude-sonnet-4-5'), 'sdk',"
+        " 1000000 + session % 7919, 100 + nth, 50, 9000, 200, 1500",
         "('native', 'api_request')",
     ),
     "facts:tools": f"({_KEY}, tool_name, decision, decision_source, success, duration_ms, input_bytes, output_bytes) "
@@ -130,7 +134,8 @@ _FACTS = {
 
 def _texts(field: str, per_session: int, thing: str, record: str) -> str:
     return f"""(workspace, session_id, thing, identity, field, leg, record, ts, text, is_truncated)
-        SELECT workspace, session_id, thing, identity, '{field}', leg, record, ts, text, false FROM ({_things(per_session, thing, _WORDS, record)})"""
+        SELECT workspace, session_id, thing, identity, '{field}', leg, record, ts, text, false
+        FROM ({_things(per_session, thing, _WORDS, record)})"""
 
 
 _WORDS = "concat('some words about ', identity, repeat(' and more of them', 10)) AS text"

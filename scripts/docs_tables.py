@@ -18,7 +18,17 @@ from argus_otel.store import EmbeddedStore
 from argus_otel.telemetry import Metric
 
 ROOT = Path(__file__).parent.parent
-FIRST_SETTINGS = ("data_dir", "otlp_grpc", "otlp_http", "clickhouse", "clickhouse_http", "token_file", "tls_certificate", "drop_events", "redaction_enable")
+FIRST_SETTINGS = (
+    "data_dir",
+    "otlp_grpc",
+    "otlp_http",
+    "clickhouse",
+    "clickhouse_http",
+    "token_file",
+    "tls_certificate",
+    "drop_events",
+    "redaction_enable",
+)
 VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript")
 BUILDING_BLOCKS = ("user_messages", "assistant_messages", "tool_messages", "notes")
 
@@ -50,7 +60,9 @@ def views_tables() -> str:
         try:
             migrate(store, SchemaSettings())
             for view in VIEWS:
-                columns = store.rows(f"SELECT name, type FROM system.columns WHERE database = 'argus' AND table = '{view}' ORDER BY position")
+                columns = store.rows(
+                    f"SELECT name, type FROM system.columns WHERE database = 'argus' AND table = '{view}' ORDER BY position"
+                )
                 listed = ", ".join(f"`{column['name']}` {column['type']}" for column in columns)
                 parts.append(f"### argus.{view}\n\n{listed}\n")
         finally:
