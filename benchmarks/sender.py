@@ -22,6 +22,9 @@ from argus_otel.receive.signals import SIGNALS
 from benchmarks.traffic import Mix, sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from argus_otel.envelope import Signal
     from benchmarks.traffic import Request
 
 _ATTEMPTS_MAX = 20
@@ -66,6 +69,7 @@ class _Sender:
         self._acknowledge_s: list[float] = []
         self._acknowledged_at_s: dict[str, float] = {}
         self._retry_count = 0
+        self._exports: list[dict[Signal, Callable[[bytes], Awaitable[bytes]]]] = []
 
     async def run(self) -> Outcome:
         channels = [
