@@ -41,7 +41,7 @@ EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(H
 NESTED = {
     "s": lambda text: text,
     "i": int,
-    "d": lambda text: float(text),
+    "d": float,
     "b": lambda text: text,
     "x": base64.b64decode,
     "n": lambda _: None,
