@@ -34,6 +34,7 @@ class Size:
 FULL = Size(runs=3, sessions=300, steady_s=15, view_sessions=100_000)
 QUICK = Size(runs=1, sessions=90, steady_s=4, view_sessions=5_000)
 RECORDS_PER_S = 5_000
+MIXES: tuple[Mix, ...] = ("both", "native")
 _ASKS = 5
 
 
@@ -56,15 +57,14 @@ class Comparison:
 
 def path(size: Size) -> list[Any]:
     """Throughput and CPU per record from gRPC to visible, beside rotel."""
-    mixes: tuple[Mix, ...] = ("both", "native")
-    rows = [row for mix in mixes for row in _compared(mix, size)]
+    rows = [row for mix in MIXES for row in _compared(mix, size)]
     print(table("From gRPC to visible, saturated (CPU in µs a record)", rows))
     return rows
 
 
 def latency(size: Size) -> list[Any]:
     """Acknowledgement and visibility at a steady load."""
-    rows = [median([steady("both", RECORDS_PER_S, size.steady_s) for _ in range(size.runs)])]
+    rows = [median([steady(mix, RECORDS_PER_S, size.steady_s) for _ in range(size.runs)]) for mix in MIXES]
     print(table(f"At {RECORDS_PER_S:,} records/s offered", rows))
     return rows
 

@@ -55,6 +55,7 @@ class Saturation:
 class Steady:
     """At an offered load; times in ms."""
 
+    traffic: str
     offered_records_per_s: int
     record_count: int
     acknowledge_ms_p50: float
@@ -106,6 +107,7 @@ def steady(mix: Mix, records_per_s: int, seconds: float) -> Steady:
         visible_ms = [(awaited.seen_at_s[probe] - at_s) * 1e3 for probe, at_s in outcome.acknowledged_at_s.items()]
         acknowledge_ms = [seconds * 1e3 for seconds in outcome.acknowledge_s]
         return Steady(
+            mix,
             records_per_s, outcome.record_count,
             *_p50_p99(acknowledge_ms), *_p50_p99(visible_ms), len(visible_ms),
             spent_s / outcome.record_count * 1e6, awaited.resident_bytes_max,

@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,10 +90,7 @@ def _loads(store: EmbeddedStore, small: Sequence[_Batch], large: Sequence[_Batch
         signal = few.signal.name.lower()
         for name, database in variants.items():
             table = f"{database}.otlp_{signal}"
-            costs = [
-                _median_cpu_s(lambda batch=batch, table=table: store.insert([batch.path], table), runs)
-                for batch in (few, many)
-            ]
+            costs = [_median_cpu_s(partial(store.insert, [batch.path], table), runs) for batch in (few, many)]
             stages.append(_fitted(name, signal, (few.record_count, many.record_count), costs))
         stages.append(_floor(store, many, runs))
     return stages

@@ -116,7 +116,8 @@ def read_session(reader: Reader, argus: str, workspace: str, session_id: str) ->
             raise
         transcript = None
     calls = reader.rows(
-        f"SELECT tool_use_id, success, decision FROM {argus}.tool_calls {where} ORDER BY started_at, tool_use_id", parameters
+        f"SELECT tool_use_id, success, decision FROM {argus}.tool_calls {where} ORDER BY started_at, tool_use_id",
+        parameters,
     )
     return {"session": sessions[0], "turns": turns, "tool_calls": calls, "transcript": transcript}
 

@@ -156,7 +156,9 @@ class Endpoint:
             return self._refused(error, query)
         except Exception as error:
             logger.exception("unexpected %s while answering a query", type(error).__name__)
-            return self._refused(QueryError(1002, "internal trouble: see the service's log", "UNKNOWN_EXCEPTION"), query)
+            return self._refused(
+                QueryError(1002, "internal trouble: see the service's log", "UNKNOWN_EXCEPTION"), query
+            )
 
     async def _run(self, query: Query, *, is_head: bool) -> Response:
         await self._wait_for_slot()

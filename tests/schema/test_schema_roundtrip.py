@@ -111,7 +111,9 @@ def test_logs(databases: Databases, records: list[Any], resource: dict[str, Any]
     scope_logs = resource_logs.scope_logs.add()
     scope_logs.scope.attributes.extend(attributes(scope))
     for number, (of, body, time_ns, observed_ns, span_id, name, dropped) in enumerate(records):
-        record = scope_logs.log_records.add(time_unix_nano=time_ns, observed_time_unix_nano=observed_ns, span_id=span_id)
+        record = scope_logs.log_records.add(
+            time_unix_nano=time_ns, observed_time_unix_nano=observed_ns, span_id=span_id
+        )
         record.trace_id, record.event_name, record.severity_number = number.to_bytes(16, "big"), name, number
         record.dropped_attributes_count = record.flags = dropped
         record.attributes.extend(attributes(of))
@@ -243,4 +245,9 @@ def test_histograms_and_summaries(databases: Databases) -> None:
     [row] = databases.landed("otel_metrics_exponential_histogram")
     assert (row["Count"], row["Scale"], row["PositiveOffset"], row["PositiveBucketCounts"]) == (4, -2, -3, [1, 3])
     [row] = databases.landed("otel_metrics_summary")
-    assert (row["Count"], row["Sum"], row["ValueAtQuantiles.Quantile"], row["ValueAtQuantiles.Value"]) == (2, 3.0, [0.5], [1.5])
+    assert (row["Count"], row["Sum"], row["ValueAtQuantiles.Quantile"], row["ValueAtQuantiles.Value"]) == (
+        2,
+        3.0,
+        [0.5],
+        [1.5],
+    )

@@ -98,7 +98,9 @@ def test_parameters_are_values_never_sql(endpoint: str) -> None:
 def test_parameters_as_a_form(endpoint: str) -> None:
     """As clickhouse-connect sends them when they would make a long address."""
     fields = {"query": "SELECT {text:String}", "param_text": "x" * 9000}
-    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()]
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    ]
     body = ("".join(parts) + "--b--\r\n").encode()
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     assert ask(endpoint, method="POST", body=body, headers=headers)[2] == b"x" * 9000 + b"\n"
