@@ -32,7 +32,7 @@ class Size:
 
 
 FULL = Size(runs=3, sessions=300, steady_s=15, view_sessions=100_000)
-QUICK = Size(runs=1, sessions=90, steady_s=4, view_sessions=5_000)
+QUICK = Size(runs=1, sessions=45, steady_s=3, view_sessions=2_000)
 RECORDS_PER_S = 5_000
 MIXES: tuple[Mix, ...] = ("both", "native")
 _ASKS = 5

@@ -22,8 +22,6 @@ from argus_otel.receive.signals import SIGNALS
 from benchmarks.traffic import Mix, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from argus_otel.envelope import Signal
     from benchmarks.traffic import Request
 
@@ -69,7 +67,7 @@ class _Sender:
         self._acknowledge_s: list[float] = []
         self._acknowledged_at_s: dict[str, float] = {}
         self._retry_count = 0
-        self._exports: list[dict[Signal, Callable[[bytes], Awaitable[bytes]]]] = []
+        self._exports: list[dict[Signal, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]] = []
 
     async def run(self) -> Outcome:
         channels = [

@@ -6,18 +6,14 @@ Errors carry a google.rpc.Status in the request's encoding.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from argus_otel.errors import ConfigError, UnauthenticatedError, UnsupportedEncodingError
-from argus_otel.listening import bind
+from argus_otel.errors import UnauthenticatedError, UnsupportedEncodingError
+from argus_otel.listening import HttpServer, bind
 from argus_otel.receive.body import read_body
 from argus_otel.receive.encodings import BY_CONTENT_TYPE, PROTOBUF
 from argus_otel.receive.errors import UnfinishedBodyError
@@ -26,7 +22,6 @@ from argus_otel.receive.status import RETRY_AFTER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from starlette.requests import Request
 
@@ -46,8 +41,7 @@ class HttpListener:
         self._settings = settings
         self._inbox = inbox
         self._application = Starlette(routes=[*map(self._route, SIGNALS), *extra_routes])
-        self._server: _Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server: HttpServer | None = None
 
     async def start(self) -> str:
         """
@@ -56,38 +50,21 @@ class HttpListener:
         Raises:
             ConfigError: the address is taken, or the certificate cannot be used.
         """
-        config = uvicorn.Config(
+        server = HttpServer(
             self._application,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
             ssl_certfile=self._settings.tls_certificate,
             ssl_keyfile=self._settings.tls_key,
             timeout_keep_alive=_KEEP_ALIVE_S,
         )
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"tls: certificate or key cannot be used: {error}") from error
         listener, address = bind("otlp_http", self._settings.http_address)
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve([listener]))
-        while not self._server.started and not self._serving.done():
-            await asyncio.sleep(0.005)
-        if self._serving.done():
-            self._serving.result()
+        self._server = server
+        await server.start(listener)
         return address
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, finish what is under way."""
-        if self._server is not None and self._serving is not None:
-            server, self._server = self._server, None
-            server.config.timeout_graceful_shutdown = max(1, round(grace_s))
-            server.should_exit = True
-            await self._serving
+        if self._server is not None:
+            await self._server.stop(grace_s)
 
     def _route(self, spec: SignalSpec) -> Route:
         success = spec.response()
@@ -121,13 +98,6 @@ class HttpListener:
         if isinstance(error, UnfinishedBodyError):
             headers["Connection"] = "close"
         return Response(encoding.encode(refusal.to_status()), refusal.http_status, headers, encoding.content_type)
-
-
-class _Server(uvicorn.Server):
-    """The signals of the process are the application's."""
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # a wider type than uvicorn's generator
-        return nullcontext()
 
 
 def _content_type(request: Request) -> str:

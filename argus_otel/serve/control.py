@@ -7,7 +7,6 @@ over it; errors come as {"error": …} with status 400 (permanent) or 503 (retry
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
@@ -16,27 +15,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from argus_otel.errors import ArgusError, RetryableError
+from argus_otel.listening import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from starlette.requests import Request
 
+_GRACE_S = 5.0
 SOCKET_PATH_BYTES_MAX = 100
 """The kernel's bound is 108 with the final zero; a longer data folder gets its socket in a temporary one."""
-
-
-class Letter(Protocol):
-    """A dead letter as a dataclass; its envelope is not part of it."""
-
-    letter_id: str
 
 
 class Letters(Protocol):
@@ -65,8 +59,7 @@ class Control:
         self._show = show
         self._retry = retry
         self._temporary: Path | None = None
-        self._server: uvicorn.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server: HttpServer | None = None
 
     async def start(self) -> str:
         """Listen and return the socket's path."""
@@ -81,21 +74,14 @@ class Control:
             listener.bind(str(path))
         finally:
             os.umask(old_mask)
-        config = uvicorn.Config(
-            self._application(), lifespan="off", access_log=False, log_level="warning", log_config=None
-        )
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001 - `serve` would take over the process's signals
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        self._server = HttpServer(self._application())
+        await self._server.start(listener)
         return str(path)
 
     async def stop(self) -> None:
         """Stop listening and remove the socket."""
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._server = None
+        if self._server is not None:
+            await self._server.stop(_GRACE_S)
         (self._data_dir / "control.sock").unlink(missing_ok=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

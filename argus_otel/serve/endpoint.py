@@ -17,13 +17,12 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from argus_otel.listening import bind
+from argus_otel.listening import HttpServer, bind
 from argus_otel.serve.compression import compress_blocks
 from argus_otel.serve.exceptions import QueryError, from_engine
 from argus_otel.serve.guard import Guard, functions_of
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MIB = 1 << 20
+_GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ class Endpoint:
         self._guard: Guard | None = None
         self._version = ""
         self._timezone = ""
-        self._server: uvicorn.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server: HttpServer | None = None
         answer_ok = lambda _: PlainTextResponse("Ok.\n")  # noqa: E731 - three routes, one answer
         self._application = Starlette(
             routes=[
@@ -109,23 +108,14 @@ class Endpoint:
         """
         await asyncio.to_thread(self._learn)
         listener, address = bind("clickhouse_http", self._settings.address)
-        config = uvicorn.Config(
-            self._application, http="httptools", lifespan="off", access_log=False, log_config=None, server_header=False
-        )
-        self._server = uvicorn.Server(config)
-        # `serve` would take over the signals of the process, which are the application's.
-        self._serving = asyncio.create_task(self._server._serve([listener]))  # noqa: SLF001
-        while not self._server.started and not self._serving.done():
-            await asyncio.sleep(0.005)
+        self._server = HttpServer(self._application)
+        await self._server.start(listener)
         return address
 
     async def stop(self) -> None:
         """Take nothing new, finish what is under way for a moment."""
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            self._server.config.timeout_graceful_shutdown = 5
-            self._server = None
-            await self._serving
+        if self._server is not None:
+            await self._server.stop(_GRACE_S)
 
     def _learn(self) -> None:
         handle = self._connect()
