@@ -1,12 +1,14 @@
 """
-Write argus_otel/schema/sql/3_facts/341_model_prices.sql from genai-prices: list prices of Anthropic's models.
+Write argus_otel/schema/model_prices.json from genai-prices: list prices of Anthropic's models.
 
 Run it when genai-prices has new prices: `python scripts/model_prices.py`. Base prices only, as of the day it runs: the
-table serves the estimate of last resort, for calls whose cost nobody reported.
+prices serve the estimate of last resort, for calls whose cost nobody reported.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,22 +18,21 @@ from typing import Any
 
 from genai_prices.data import providers
 
-TARGET = Path(__file__).parent.parent / "argus_otel/schema/sql/3_facts/341_model_prices.sql"
+TARGET = Path(__file__).parent.parent / "argus_otel/schema/model_prices.json"
 NANOUSD_PER_TOKEN = Decimal(1000)
 """One USD per million tokens is 1,000 nanousd per token."""
 
 
 def render(as_of: str) -> str:
-    """Return the statement; `as_of` is the date it carries."""
-    rows = sorted(set(_rows()))
-    values = ",\n".join(f"    ('{model}', {', '.join(map(str, prices))}, '{as_of}')" for model, prices in rows)
-    return (
-        f"-- List prices from genai-prices {version('genai-prices')}, written by scripts/model_prices.py:\n"
-        "-- 10^-9 USD per token, by what the model's name is without its date.\n"
-        "INSERT INTO {{ argus }}.model_prices\n"
-        "    (model, input_nanousd, output_nanousd, cache_read_nanousd, cache_creation_nanousd, as_of) VALUES\n"
-        f"{values}\n"
-    )
+    """Return the file; `as_of` is the date it carries."""
+    document = {
+        "about": "List prices of input, output, cache read and cache write, by the model's name without its date.",
+        "source": f"genai-prices {version('genai-prices')}",
+        "as_of": as_of,
+        "nanousd_per_token": dict(sorted(set(_rows()))),
+    }
+    text = json.dumps(document, indent=2)
+    return re.sub(r"\[\s+(\d+),\s+(\d+),\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2, \3, \4]", text) + "\n"
 
 
 def _rows() -> list[tuple[str, tuple[int, ...]]]:

@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from argus_otel.schema.prices import model_prices
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,22 +21,7 @@ Surface = Literal["claude-code", "agent-sdk", "cowork"]
 Outcome = Literal["success", "failure", "rejected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """10^-9 USD per token."""
-
-    input_nanousd: int
-    output_nanousd: int
-    cache_read_nanousd: int
-    cache_creation_nanousd: int
-
-
-PRICES: Mapping[str, Price] = {
-    "claude-haiku-4-5": Price(1_000, 5_000, 100, 1_250),
-    "claude-sonnet-4-5": Price(3_000, 15_000, 300, 3_750),
-    "claude-opus-4-5": Price(5_000, 25_000, 500, 6_250),
-}
-"""List prices, as schema/ has them; a test holds the two together."""
+PRICES = model_prices()
 
 
 @dataclass(frozen=True, slots=True)

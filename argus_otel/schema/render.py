@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Literal
 import jinja2
 
 from argus_otel.privacy.redaction import Redaction, load_redaction, quote
+from argus_otel.schema.prices import model_prices
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-Kind = Literal["table", "data", "materialized_view", "view"]
+Kind = Literal["table", "materialized_view", "view"]
 
 SENTINELS = ("<REDACTED>", "custom", "custom_skill", "third-party", "mcp_tool", "mcp_other")
 """What stands for a name that the sender redacted (facts: native telemetry, traps 3 and 12)."""
@@ -86,8 +87,9 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "engine": lambda name: _engine(name, settings.cluster),
         "has_secret": redaction.has_secret,
         "redact_text": redaction.redact_text,
-        "redact_attributes": redaction.redact_attributes,
+        "redact_maps": redaction.redact_maps,
         "sentinels": ", ".join(map(quote, SENTINELS)),
+        "model_prices": model_prices(),
         "drop_events": ", ".join(map(quote, settings.drop_events)),
     }
 
@@ -100,7 +102,6 @@ def _engine(name: str, cluster: str | None) -> str:
 
 _KINDS: dict[str, Kind] = {
     "CREATE TABLE": "table",
-    "INSERT INTO": "data",
     "CREATE MATERIALIZED VIEW": "materialized_view",
     "CREATE OR REPLACE VIEW": "view",
 }

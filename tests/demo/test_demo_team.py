@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
-from importlib import resources
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -65,16 +63,6 @@ def test_the_events_cost_what_their_tokens_cost(sessions: list[Session], request
         expected += call["cache_read_tokens"] * price.cache_read_nanousd
         expected += call["cache_creation_tokens"] * price.cache_creation_nanousd
     assert nanousd == expected == sum(session.cost_nanousd for session in sessions)
-
-
-def test_prices_are_those_of_the_schema() -> None:
-    sql = resources.files("argus_otel.schema").joinpath("sql/3_facts/341_model_prices.sql").read_text()
-    listed = {
-        name: tuple(map(int, prices.split(","))) for name, prices in re.findall(r"\('([^']+)', ([\d, ]+), '", sql)
-    }
-    for model, price in PRICES.items():
-        made = (price.input_nanousd, price.output_nanousd, price.cache_read_nanousd, price.cache_creation_nanousd)
-        assert listed[model] == made
 
 
 def test_metrics_agree_with_events_where_there_are_metrics(sessions: list[Session], requests: list[Request]) -> None:

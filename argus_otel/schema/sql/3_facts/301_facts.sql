@@ -18,35 +18,36 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.facts {{ on_cluster }}
     identity String,
     leg Enum8('native' = 1, 'hook' = 2),
     record LowCardinality(String),
-    ts DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    prompt_id String CODEC(ZSTD(1)),
-    agent_id String CODEC(ZSTD(1)),
-    request_id String CODEC(ZSTD(1)),
+    ts DateTime64(9) CODEC(Delta(8), LZ4),
+    prompt_id String,
+    agent_id String,
+    request_id String,
     agent_type LowCardinality(String),
     model LowCardinality(String),
     query_source LowCardinality(String),
     tool_name LowCardinality(String),
     mcp_server LowCardinality(String),
     skill LowCardinality(String),
-    skill_hash String CODEC(ZSTD(1)),
+    skill_hash String,
     decision LowCardinality(String),
     decision_source LowCardinality(String),
     error_type LowCardinality(String),
     detail LowCardinality(String), -- what kind of event; a metric's name
     success Nullable(Bool),
     is_human Nullable(Bool),
-    cost_nanousd Nullable(Int64) CODEC(ZSTD(1)), -- reported cost in 10^-9 USD: integers add up exactly
-    input_tokens Nullable(UInt64) CODEC(ZSTD(1)), -- without the cached ones
-    output_tokens Nullable(UInt64) CODEC(ZSTD(1)),
-    cache_read_tokens Nullable(UInt64) CODEC(ZSTD(1)),
-    cache_creation_tokens Nullable(UInt64) CODEC(ZSTD(1)),
-    duration_ms Nullable(UInt64) CODEC(ZSTD(1)),
-    ttft_ms Nullable(UInt64) CODEC(ZSTD(1)),
-    input_bytes Nullable(UInt64) CODEC(ZSTD(1)),
-    output_bytes Nullable(UInt64) CODEC(ZSTD(1)),
-    text_length Nullable(UInt64) CODEC(ZSTD(1)), -- of the original text, in UTF-16 units, as both legs measure it
-    series UInt64 CODEC(ZSTD(1)), -- a metric's points that count once: the highest of them is the value
-    value Nullable(Float64) CODEC(ZSTD(1)) -- of metrics that are neither cost nor tokens
+    cost_nanousd Nullable(Int64), -- reported cost in 10^-9 USD: integers add up exactly
+    estimated_nanousd Nullable(Int64), -- its tokens at list price, where a record reports no cost
+    input_tokens Nullable(UInt64), -- without the cached ones
+    output_tokens Nullable(UInt64),
+    cache_read_tokens Nullable(UInt64),
+    cache_creation_tokens Nullable(UInt64),
+    duration_ms Nullable(UInt64),
+    ttft_ms Nullable(UInt64),
+    input_bytes Nullable(UInt64),
+    output_bytes Nullable(UInt64),
+    text_length Nullable(UInt64), -- of the original text, in UTF-16 units, as both legs measure it
+    series UInt64, -- a metric's points that count once: the highest of them is the value
+    value Nullable(Float64) -- of metrics that are neither cost nor tokens
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}
 PARTITION BY toYYYYMM(ts)

@@ -5,7 +5,8 @@ WITH
     substring(SpanName, 13) AS span,
     SpanAttributes['request_id'] AS request,
     SpanAttributes['tool_use_id'] AS tool_use,
-    {{ facts.boolean("SpanAttributes['success']") }} AS is_success
+    {{ facts.boolean("SpanAttributes['success']") }} AS is_success,
+    {{ facts.list_price("SpanAttributes['model']") }} AS price
 SELECT
     workspace,
     multiIf(span != 'llm_request', 'tool_call', is_success = false, 'api_error', 'api_request') AS thing,
@@ -23,6 +24,10 @@ SELECT
     if(SpanAttributes['tool_name'] = 'Skill', SpanAttributes['skill_name'], '') AS skill,
     if(is_success = false, {{ facts.or_else("SpanAttributes['error_class']", "SpanAttributes['error.type']") }}, '') AS error_type,
     if(span = 'tool.execution', is_success, NULL) AS success,
+    -- A span knows tokens and no cost.
+    if(thing = 'api_request',
+        toInt64(coalesce(input_tokens, 0) * price.1 + coalesce(output_tokens, 0) * price.2 + coalesce(cache_read_tokens, 0) * price.3 + coalesce(cache_creation_tokens, 0) * price.4),
+        NULL) AS estimated_nanousd,
     {{ facts.number("SpanAttributes['input_tokens']") }} AS input_tokens,
     {{ facts.number("SpanAttributes['output_tokens']") }} AS output_tokens,
     {{ facts.number("SpanAttributes['cache_read_tokens']") }} AS cache_read_tokens,

@@ -1,7 +1,6 @@
 -- One row per call of the API. Cost is what the event reported; a call known from its span alone is estimated at list price.
 {% import 'merge.jinja' as merge with context %}
 CREATE OR REPLACE VIEW {{ argus }}.api_requests {{ on_cluster }} AS
-WITH {{ merge.prices() }}
 SELECT
     workspace,
     toDateTime64(called_at, 3, 'UTC') AS ts,

@@ -1,7 +1,6 @@
 -- One row per prompt, with what its turn cost and did. Prompts, calls and tools meet in one GROUP BY.
 {% import 'merge.jinja' as merge with context %}
 CREATE OR REPLACE VIEW {{ argus }}.turns {{ on_cluster }} AS
-WITH {{ merge.prices() }}
 SELECT
     workspace,
     session_id,
