@@ -103,8 +103,9 @@ class GrpcListener:
         return grpc.method_handlers_generic_handler(spec.grpc_service, {"Export": method})
 
     async def _take(self, spec: SignalSpec, context: Context) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        workspace = self._inbox.workspace_of(str(metadata.get("authorization", "")))
+        workspace = self._inbox.workspace_of(
+            lambda: str(dict(context.invocation_metadata() or ()).get("authorization", ""))
+        )
         with self._inbox.holding() as hold:
             async with self._reads:
                 body = await self._read(context)

@@ -81,7 +81,7 @@ class HttpListener:
         return Route(spec.http_path, export, methods=["POST"])
 
     async def _take(self, spec: SignalSpec, encoding: Encoding | None, request: Request) -> None:
-        workspace = self._inbox.workspace_of(request.headers.get("authorization"))
+        workspace = self._inbox.workspace_of(lambda: request.headers.get("authorization", ""))
         if encoding is None:
             known = " or ".join(BY_CONTENT_TYPE)
             raise UnsupportedEncodingError(f"content type {_content_type(request)[:80]!r}: send {known}")

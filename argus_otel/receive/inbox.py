@@ -54,16 +54,19 @@ class Inbox:
         self._held_bytes = 0
         self._threads = asyncio.Semaphore(_THREADS_MAX)
 
-    def workspace_of(self, authorization: str | None) -> str:
+    def workspace_of(self, authorization: Callable[[], str]) -> str:
         """
-        Return the workspace of a sender, by its `authorization` header; to be called before its body is read.
+        Return the workspace of a sender; to be called before its body is read.
+
+        Args:
+            authorization: returns the header of that name, empty if there is none; asked only where a token is required.
 
         Raises:
             UnauthenticatedError: permanent; a token is required and this is not it.
         """
         if self._token is None:
             return DEFAULT_WORKSPACE
-        scheme, _, token = (authorization or "").partition(" ")
+        scheme, _, token = authorization().partition(" ")
         # Compared in constant time, whatever was sent.
         is_known = hmac.compare_digest(token.strip().encode(), self._token)
         if scheme.lower() != "bearer" or not is_known:
