@@ -52,7 +52,7 @@ class Redaction:
             return [self.redact_document(item) for item in document]
         if isinstance(document, str):
             for rule in self.rules:
-                document = re.sub(rule.pattern, rule.replacement, document)
+                document = re.sub(rule.pattern, rule.replacement, document, flags=re.ASCII)  # as RE2 has it
         return document
 
     def is_suspicious(self, expression: str) -> str:
@@ -74,13 +74,16 @@ class Redaction:
         """As `redact`, but looks closely only at texts that pass the prefilter."""
         return f"if({self.is_suspicious(expression)}, {self.redact(expression)}, {expression})"
 
-    def redact_attributes(self, expression: str) -> str:
-        """Return the SQL of a Map(…, String) whose content values are redacted and whose other values are not touched."""
-        return (
-            f"if({self.is_suspicious(f'arrayStringConcat(mapValues({expression}), char(10))')}, "
-            f"mapApply((key, value) -> (key, if({is_not_content('key')}, value, {self.redact('value')})), {expression}), "
-            f"{expression})"
+    def redact_maps(self, expression: str) -> str:
+        """
+        Return the SQL of an Array(Map(…, String)), the maps of one record, whose content values are redacted and whose
+        other values are not touched. A record whose text does not pass the prefilter stays as it is.
+        """
+        text = f"arrayStringConcat(arrayFlatten(arrayMap(attributes -> mapValues(attributes), {expression})), char(10))"
+        redacted = (
+            f"mapApply((key, value) -> (key, if({is_not_content('key')}, value, {self.redact('value')})), attributes)"
         )
+        return f"if({self.is_suspicious(text)}, arrayMap(attributes -> {redacted}, {expression}), {expression})"
 
 
 def is_not_content(key: str) -> str:
@@ -143,7 +146,7 @@ def _rule(item: dict[str, Any]) -> Rule:
         non_matches=tuple(item.get("non_matches", ())),
     )
     try:
-        re.compile(rule.pattern)
+        re.compile(rule.pattern, re.ASCII)
     except re.error as error:
         raise ConfigError(f"redaction rule {rule.name} is no regular expression: {error}") from error
     if re.search(r"[+*}]\)[+*{]|\(\?[=!<]", rule.pattern):

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native import api_request, log, span
 
@@ -39,6 +39,7 @@ def test_a_rule_finds_what_it_must_and_nothing_else(store: EmbeddedStore, rule: 
 
 
 @settings(max_examples=60, deadline=None)
+@example("éAIzaSyA0123456789abcdefghijklmnopqrstuv")  # a word may begin after a letter that is not ASCII
 @given(
     st.lists(
         st.sampled_from(
@@ -49,10 +50,7 @@ def test_a_rule_finds_what_it_must_and_nothing_else(store: EmbeddedStore, rule: 
     ).map("".join)
 )
 def test_sql_and_python_redact_alike(store: EmbeddedStore, text: str) -> None:
-    expected = text
-    for rule in ALL.rules:
-        expected = re.sub(rule.pattern, rule.replacement, expected)
-    assert _in_sql(store, text) == expected
+    assert _in_sql(store, text) == ALL.redact_document(text)
 
 
 @pytest.mark.parametrize("rule", ALL.rules, ids=lambda rule: rule.name)

@@ -58,7 +58,10 @@ class Service:
             )
         assert self.process.stdout
         line = self.process.stdout.readline()
-        assert line, self.log.read_text()[-3000:]
+        if not line:
+            self.process.stdout.close()
+            self.process.wait(60)
+            raise AssertionError(self.log.read_text()[-3000:])
         self.addresses: dict[str, str] = json.loads(line)
         self.channel = grpc.insecure_channel(self.addresses["otlp_grpc"])
 
