@@ -52,6 +52,10 @@ class LoadSettings:
     """Parts of a refused batch stand here for a moment; emptied at start."""
     expanded_bytes_max: int = 128 << 20
     """Of one INSERT, as rows: what ClickHouse holds in memory for it is a small multiple."""
+    interval_s: float = 1.0
+    """From the beginning of one load to the next: the engine analyses every view anew at each INSERT, a quarter of a
+    second of CPU for all signals, so a few large ones cost less than many small ones. Half of the two seconds in which
+    data is to be visible; after a pause the first record does not wait."""
     wait_s_max: float = 0.5
     """How long one look into an empty spool takes, and so how late a stop may be noticed."""
     backoff_s_min: float = 0.2
@@ -153,7 +157,9 @@ class Loader:
                 self._patiently(self._dead_letters.expire)
                 segments = self._patiently(self._take)
                 if segments:
+                    due_at_s = time.monotonic() + self._settings.interval_s
                     self._load(segments)
+                    self._finishing.wait(max(0.0, due_at_s - time.monotonic()))
                 elif self._finishing.is_set() and self._queue.record_count == 0:
                     return
         except _StoppedError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,19 @@ class Committer:
 
     Args:
         commit: makes a non-empty group durable, or raises SpoolWriteError and leaves none of it.
+        gather_s: how long the first append of a group waits for others.
         group_bytes_max, group_expanded_bytes_max: bounds of one group; a larger append is a group alone.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Append]], None], group_bytes_max: int, group_expanded_bytes_max: int
+        self,
+        commit: Callable[[Sequence[Append]], None],
+        gather_s: float,
+        group_bytes_max: int,
+        group_expanded_bytes_max: int,
     ) -> None:
         self._commit = commit
+        self._gather_s = gather_s
         self._group_bytes_max = group_bytes_max
         self._group_expanded_bytes_max = group_expanded_bytes_max
         self._waiting: deque[Append] = deque()
@@ -76,6 +83,9 @@ class Committer:
             self._is_idle = True
             self._changed.wait_for(lambda: self._waiting or self._is_closing)
             self._is_idle = False
+        if self._waiting:
+            time.sleep(self._gather_s)
+        with self._changed:
             group: list[Append] = []
             size_bytes = expanded_bytes = 0
             while self._waiting:

@@ -87,7 +87,9 @@ class Spool:
             sequence=found.sequence,
             received_records=found.received_records,
         )
-        self._committer = Committer(self._commit, settings.segment_bytes_max, settings.segment_expanded_bytes_max)
+        self._committer = Committer(
+            self._commit, settings.gather_s, settings.segment_bytes_max, settings.segment_expanded_bytes_max
+        )
 
     # The receiver's side
 
