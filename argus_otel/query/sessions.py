@@ -73,12 +73,17 @@ def list_sessions(reader: Reader, argus: str, wanted: SessionFilter) -> list[Row
             "(user_email = {user:String} OR user_id = {user:String} OR attributes['enduser.id'] = {user:String})"
         )
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-    rows = reader.rows(
-        f"SELECT * FROM {argus}.sessions {where}ORDER BY {SORTS[wanted.sort]}, session_id LIMIT {{limit:UInt32}}",
+    # Which ones first: sorting reads a few columns of many sessions, the answer all columns of a few.
+    page = reader.rows(
+        f"SELECT workspace, session_id FROM {argus}.sessions {where}"
+        f"ORDER BY {SORTS[wanted.sort]}, session_id LIMIT {{limit:UInt32}}",
         parameters,
     )
-    prompts = _first_prompts(reader, argus, [str(row["session_id"]) for row in rows])
-    return [{**row, "first_prompt": prompts.get((row["workspace"], row["session_id"]))} for row in rows]
+    keys = [_key(row) for row in page]
+    ids = {"session_ids": json.dumps([session_id for _, session_id in keys])}
+    rows = {_key(row): row for row in reader.rows(f"SELECT * FROM {argus}.sessions WHERE {_AMONG}", ids)}
+    prompts = _first_prompts(reader, argus, ids)
+    return [{**rows[key], "first_prompt": prompts.get(key)} for key in keys]
 
 
 def find_session(reader: Reader, argus: str, prefix: str) -> tuple[str, str]:
@@ -133,17 +138,18 @@ def cost_by_day(reader: Reader, argus: str) -> list[Row]:
 _ACCESS_DENIED = 497
 
 
-def _first_prompts(reader: Reader, argus: str, session_ids: list[str]) -> dict[tuple[str, str], str]:
-    if not session_ids:
-        return {}
+_AMONG = "session_id IN (SELECT arrayJoin(JSONExtract({session_ids:String}, 'Array(String)')))"
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["workspace"], row["session_id"]
+
+
+def _first_prompts(reader: Reader, argus: str, ids: Mapping[str, str]) -> dict[tuple[str, str], str]:
     try:
-        rows = reader.rows(
-            f"SELECT workspace, session_id, first_prompt FROM {argus}.session_text"
-            " WHERE session_id IN (SELECT arrayJoin(JSONExtract({session_ids:String}, 'Array(String)')))",
-            {"session_ids": json.dumps(session_ids)},
-        )
+        rows = reader.rows(f"SELECT workspace, session_id, first_prompt FROM {argus}.session_text WHERE {_AMONG}", ids)
     except StoreError as error:
         if error.code != _ACCESS_DENIED:
             raise
         return {}
-    return {(row["workspace"], row["session_id"]): row["first_prompt"] for row in rows}
+    return {_key(row): row["first_prompt"] for row in rows}

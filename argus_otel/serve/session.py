@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from argus_otel.privacy.redaction import quote
 from argus_otel.serve.exceptions import QueryError, from_engine
+from argus_otel.store import READ_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,7 @@ class Session:
                 raise QueryError(81, f"Database {query.database} is not readable here", "UNKNOWN_DATABASE")
             self._handle.query(f"USE {query.database}")
         limits = {
+            **READ_SETTINGS,
             **query.settings,
             "max_execution_time": settings.seconds_max,
             "max_memory_usage": settings.memory_bytes_max,

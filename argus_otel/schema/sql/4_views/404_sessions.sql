@@ -17,7 +17,6 @@
 ] %}
 {% macro row() %}workspace, session_id{% for name, empty in columns %}, {{ kwargs.get(name, empty) }} AS {{ name }}{% endfor %}{% endmacro %}
 CREATE OR REPLACE VIEW {{ argus }}.sessions {{ on_cluster }} AS
-WITH {{ merge.prices() }}
 SELECT
     workspace,
     session_id,
@@ -91,7 +90,7 @@ FROM
         -- What its things add up to.
         SELECT {{ row(
             first_at='CAST(min(first_ts), \'Nullable(DateTime64(9))\')', last_at='CAST(max(last_ts), \'Nullable(DateTime64(9))\')',
-            turn_count="uniqExactIf(things.prompt_id, things.prompt_id != '')", human_turn_count="countIf(thing = 'prompt' AND is_human)",
+            turn_count="uniqExactIf(sipHash64(things.prompt_id), things.prompt_id != '')", human_turn_count="countIf(thing = 'prompt' AND is_human)",
             api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)',
             logged_error_count='countIf(is_logged_error)', span_error_count="countIf(thing = 'api_error' AND NOT is_logged_error)",
             cost_nanousd='sum(things.cost_nanousd)', input_tokens='sum(things.input_tokens)', output_tokens='sum(things.output_tokens)',

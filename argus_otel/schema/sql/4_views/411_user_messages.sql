@@ -14,6 +14,6 @@ SELECT
     if(text != '', toString(best.3), {{ merge.first_leg() }}) AS source
 FROM
 (
-        {{ merge.said(['prompt']) }}
+        {{ merge.said(['prompt'], ['agent_id', 'is_human']) }}
 ) AS facts
 GROUP BY workspace, session_id, identity

@@ -6,7 +6,6 @@
 -- of one leg is the n-th of the other. The hook has a message when it is displayed and, the last of a turn, when it stops.
 {% import 'merge.jinja' as merge with context %}
 CREATE OR REPLACE VIEW {{ argus }}.assistant_messages {{ on_cluster }} AS
-WITH {{ merge.prices() }}
 SELECT
     workspace,
     session_id,
@@ -42,7 +41,7 @@ FROM
             {{ merge.best('response') }} AS best
         FROM
         (
-        {{ merge.said(['api_request', 'message']) }}
+        {{ merge.said(['api_request', 'message'], ['prompt_id', 'agent_id', 'cost_nanousd', 'estimated_nanousd', 'text_length']) }}
         ) AS facts
         GROUP BY workspace, session_id, thing, identity
     )

@@ -22,6 +22,6 @@ SELECT
     multiIf(error != '', toString(best_error.3), output != '', toString(best_output.3), {{ merge.first_leg() }}) AS result_source
 FROM
 (
-        {{ merge.said(['tool_call']) }}
+        {{ merge.said(['tool_call'], ['prompt_id', 'agent_id', 'tool_name', 'duration_ms']) }}
 ) AS facts
 GROUP BY workspace, session_id, identity

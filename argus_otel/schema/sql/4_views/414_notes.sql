@@ -21,7 +21,7 @@ SELECT
     if(best.4 != '', toString(best.3), {{ merge.first_leg() }}) AS source
 FROM
 (
-        {{ merge.said(['subagent', 'event', 'api_error']) }}
+        {{ merge.said(['subagent', 'event', 'api_error'], ['prompt_id', 'agent_id', 'agent_type', 'tool_name', 'detail', 'error_type']) }}
 ) AS facts
 WHERE record NOT IN ('skill_activated', 'tool_call', 'tool_result', 'llm_request')
 GROUP BY workspace, session_id, thing, identity

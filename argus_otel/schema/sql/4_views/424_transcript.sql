@@ -25,12 +25,12 @@ FROM
     SELECT workspace, session_id, said_at, 2, message_id, 'assistant', agent_id, prompt_id, '', '', text, cost_nanousd, is_truncated, source, request_id
     FROM {{ argus }}.assistant_messages
     UNION ALL
-    SELECT workspace, session_id, called_at, 3, tool_use_id, 'tool_call', agent_id, prompt_id, tool_use_id, tool_name, input, 0, is_input_truncated, input_source, ''
+    -- A call, and its result if there is one.
+    SELECT workspace, session_id, assumeNotNull(part.1), part.2, tool_use_id, part.3, agent_id, prompt_id, tool_use_id, tool_name, part.4, 0, part.5, part.6, ''
     FROM {{ argus }}.tool_messages
-    UNION ALL
-    SELECT workspace, session_id, assumeNotNull(returned_at), 4, tool_use_id, 'tool_result', agent_id, prompt_id, tool_use_id, tool_name, if(error != '', error, output), 0, is_result_truncated, result_source, ''
-    FROM {{ argus }}.tool_messages
-    WHERE isNotNull(returned_at)
+    ARRAY JOIN arrayFilter(part -> isNotNull(part.1), [
+        (toNullable(called_at), 3, 'tool_call', input, is_input_truncated, input_source),
+        (returned_at, 4, 'tool_result', if(error != '', error, output), is_result_truncated, result_source)]) AS part
     UNION ALL
     SELECT workspace, session_id, noted_at, 0, note_id, kind, agent_id, prompt_id, '', tool_name, text, 0, is_truncated, source, ''
     FROM {{ argus }}.notes
