@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _FLOOR_TABLES = {Signal.LOGS: "otel_logs", Signal.TRACES: "otel_traces", Signal.METRICS: "otel_metrics_sum"}
 _NO_RULES = Redaction(())
-_MIXES: tuple[Mix, ...] = ("both", "native")
+_MIXES: tuple[Mix, ...] = ("gateway", "native", "both")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import os
 import threading
@@ -127,10 +128,14 @@ class Spool:
         self._committer.close()
         with self._writing:
             self._writer.seal()
+            self._publish()
             if not self._is_closed:
                 self._is_closed = True
+                # The next start would take what a failed commit left behind for acknowledged.
+                for segment in self._sealed:
+                    with contextlib.suppress(SpoolWriteError):
+                        self._cut(segment)
                 os.close(self._lock_file)
-            self._publish()
         with self._changed:
             self._changed.notify()
 

@@ -81,9 +81,8 @@ class Line:
         self.dead_letters = DeadLetters(
             DeadLetterSettings(folder / "dead-letter", **(letters or {})), self.ledger, self.spool.sequences, clock_ns
         )
-        settings = LoadSettings(
-            folder / "load" / "scratch", **{"wait_s_max": 0.01, "backoff_s_min": 0.001, "backoff_s_max": 0.002, **load}
-        )
+        quick = {"interval_s": 0.0, "wait_s_max": 0.01, "backoff_s_min": 0.001, "backoff_s_max": 0.002}
+        settings = LoadSettings(folder / "load" / "scratch", **{**quick, **load})
         self.loader = Loader(self.spool, store.insert, self.dead_letters, self.ledger, telemetry, settings)
 
     def append(self, *envelopes: Envelope) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,20 @@ def test_what_is_appended_is_loaded_once_and_the_counts_survive_an_empty_spool(
     line.append(envelope(99))
     line.load_all()
     assert line.adds_up() == (151, 151, 0, 0)
+
+
+def test_what_arrives_within_the_interval_is_one_insert(tmp_path: Path, telemetry: Telemetry) -> None:
+    store = Store()
+    line = Line(tmp_path, telemetry, store, interval_s=3.0)
+    line.append(envelope(0))
+    line.loader.start()
+    while not store.inserts:
+        time.sleep(0.001)
+    for number in range(1, 6):
+        line.append(envelope(number))
+    line.loader.close(drain_s=60)
+    line.close()
+    assert store.inserts == [[0], [1, 2, 3, 4, 5]]
 
 
 def test_several_segments_are_one_insert(tmp_path: Path, telemetry: Telemetry) -> None:

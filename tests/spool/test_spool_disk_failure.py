@@ -54,6 +54,20 @@ def test_after_a_failed_commit_and_a_crash_recovery_finds_the_acknowledged(tmp_p
     spool.close()
 
 
+def test_a_failed_commit_that_could_not_be_cut_off_is_not_acknowledged_by_a_restart(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    spool = Spool(settings(tmp_path, segment_age_s_max=1e9), disk=disk)
+    spool.append_blocking(envelope(1))
+    disk.failing = {"sync", "truncate"}
+    with pytest.raises(SpoolWriteError):
+        spool.append_blocking(envelope(2))
+    spool.close()
+    spool = Spool(settings(tmp_path))
+    assert spool.counts() == (1, 1)
+    assert drain(spool) == [1]
+    spool.close()
+
+
 def test_a_file_whose_sync_failed_is_never_appended_to_again(tmp_path: Path) -> None:
     disk = FailingDisk()
     spool = Spool(settings(tmp_path, segment_age_s_max=1e9), disk=disk)
