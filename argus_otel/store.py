@@ -52,6 +52,7 @@ PERMANENT_CODES = frozenset(
 
 LOAD_SETTINGS: dict[str, str] = {
     "async_insert": "0",  # the loader batches
+    "max_block_size": "8192",  # the views shape so many records at a time: their columns stay in the cache
     "materialized_views_ignore_errors": "0",  # a fact that fails must fail the load
     "max_insert_threads": "1",
     "max_partitions_per_insert_block": "0",  # old data arrives months at once
