@@ -179,8 +179,10 @@ class ServerStore:
             "format_schema": protobuf_schema(),
             "format_schema_message_name": "Envelope",
         }
+        # Whole, not as a stream: what is sent again, after a redirect say, must be what was sent.
+        block = b"".join(_chunks(segments))
         with _translated():
-            self._connected().raw_insert(table, insert_block=_chunks(segments), fmt="Protobuf", settings=settings)
+            self._connected().raw_insert(table, insert_block=block, fmt="Protobuf", settings=settings)
 
     def close(self) -> None:
         if self._client is not None:
@@ -197,6 +199,7 @@ class ServerStore:
                     send_receive_timeout=self._query_timeout_s,
                     autogenerate_session_id=False,
                 )
+                self._client.http_retries = 0  # the loader retries, and says so
             return self._client
 
 

@@ -16,7 +16,7 @@ NODES = frozenset(
     ColumnsTransformerList ColumnsExceptTransformer ColumnsReplaceTransformer ColumnsReplaceTransformer::Replacement
     TablesInSelectQuery TablesInSelectQueryElement TableExpression TableJoin ArrayJoin SampleRatio
     OrderByElement InterpolateElement WindowDefinition WindowListElement
-    ShowTables ShowColumns ShowFunctions ShowCreateTableQuery ShowCreateViewQuery
+    ShowTables ShowFunctions ShowCreateTableQuery ShowCreateViewQuery
     DescribeQuery ExistsTableQuery ExistsViewQuery ExistsDatabaseQuery Explain
     """.split()
 )
@@ -70,4 +70,12 @@ CLIENT_SETTINGS = frozenset(
     group_by_use_nulls join_use_nulls max_block_size prefer_column_name_to_alias session_timezone
     """.split()
 )
-"""Besides every output_format_*: they shape an answer and loosen no limit. Others are dropped."""
+"""They shape an answer and loosen no limit; so do those that begin with one of the next. Others are dropped."""
+
+CLIENT_SETTING_PREFIXES = tuple(
+    f"output_format_{name}"
+    for name in """
+    arrow_ binary_ csv_ decimal_ json_ markdown_ msgpack_ native_ parquet_ pretty_ sql_ tsv_ values_ write_statistics xml_
+    """.split()
+)
+"""Not all of output_format_*: `output_format_schema` names a file that the engine writes."""

@@ -17,6 +17,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -31,9 +32,10 @@ from argus_otel.serve.session import Session
 from argus_otel.telemetry import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from starlette.requests import Request
+    from starlette.types import Message, Receive, Scope, Send
 
     from argus_otel.serve.query import Login, Query
     from argus_otel.serve.session import Answer
@@ -61,6 +63,8 @@ class EndpointSettings:
     threads_max: int = 2
     """Of one query: a dashboard asks many at once."""
     concurrency_max: int = 8
+    send_s_max: float = 30.0
+    """How long a client may leave a piece of its answer unread."""
     queue_s_max: float = 10.0
     """How long one more waits for its turn before it is refused: a dashboard asks for all its panels at once."""
 
@@ -158,21 +162,25 @@ class Endpoint:
         except BaseException:
             self._slots.release()
             raise
+
+        async def finish() -> None:
+            try:
+                await run_in_threadpool(answer.close)
+            finally:
+                self._slots.release()
+                self._telemetry.record(Metric.QUERY_SECONDS, time.perf_counter() - started_s)
+
         headers = self._headers(query) | {
             "X-ClickHouse-Format": answer.format,
             "X-ClickHouse-Summary": json.dumps(answer.summary),
         }
-        pieces = self._finishing(answer, started_s)
-        if is_head:
-            pieces.close()
-            return Response(headers=headers, media_type=_media_type(answer.format))
-        packed: Iterable[bytes] = pieces
+        pieces: Iterable[bytes] = () if is_head else self._with_error_at_end(answer)
         if query.is_block_compressed:
-            packed = compress_blocks(packed)
-        elif query.is_gzip_wanted:
-            packed = _gzip(packed)
+            pieces = compress_blocks(pieces)
+        elif query.is_gzip_wanted and not is_head:
+            pieces = _gzip(pieces)
             headers["Content-Encoding"] = "gzip"
-        return StreamingResponse(packed, headers=headers, media_type=_media_type(answer.format))
+        return _AnswerResponse(pieces, headers, _media_type(answer.format), finish, self._settings.send_s_max)
 
     async def _wait_for_slot(self) -> None:
         try:
@@ -186,22 +194,12 @@ class Endpoint:
         assert self._guard, "the endpoint was started"
         return Session(self._connect(), self._settings, self._guard).run(query)
 
-    def _finishing(self, answer: Answer, started_s: float) -> Any:
+    def _with_error_at_end(self, answer: Answer) -> Iterator[bytes]:
         """Yield the pieces; an error in the middle becomes the tail of the body, as ClickHouse has it."""
-
-        loop = asyncio.get_running_loop()
-
-        def pieces() -> Iterator[bytes]:
-            try:
-                yield from answer.pieces
-            except RuntimeError as error:
-                yield f"\n{from_engine(error).text(self._version)}".encode()
-            finally:
-                answer.close()
-                loop.call_soon_threadsafe(self._slots.release)
-                self._telemetry.record(Metric.QUERY_SECONDS, time.perf_counter() - started_s)
-
-        return pieces()
+        try:
+            yield from answer.pieces
+        except RuntimeError as error:
+            yield f"\n{from_engine(error).text(self._version)}".encode()
 
     def _authenticate(self, login: Login, request: Request) -> None:
         settings = self._settings
@@ -242,6 +240,44 @@ class Endpoint:
         if error.http_status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
         return PlainTextResponse(error.text(self._version), error.http_status, headers)
+
+
+class _AnswerResponse(StreamingResponse):
+    """
+    A streamed answer that is finished by its own task, whether it was sent, failed or hung up on: the engine must be let
+    go in a thread of its own, and never while it is asked for the next piece.
+
+    Args:
+        finish: awaited once, at the end.
+        send_s_max: how long a client may take to read a piece before it is cut off.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[bytes],
+        headers: dict[str, str],
+        media_type: str,
+        finish: Callable[[], Awaitable[None]],
+        send_s_max: float,
+    ) -> None:
+        super().__init__(pieces, headers=headers, media_type=media_type)
+        self._finish = finish
+        self._send_s_max = send_s_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._send_s_max):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:
+            logger.warning("a client did not read its answer for %.0f s and was cut off", self._send_s_max)
+            raise
+        finally:
+            # A thread that asks for the next piece is waited for before this is reached: it cannot be cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._finish()
 
 
 def _is_loopback(host: str) -> bool:

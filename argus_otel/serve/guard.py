@@ -27,7 +27,10 @@ _COMBINATORS = re.compile(
 _PARAMETERIZED_VIEW = re.compile(r"^`?\w+`?\.`?\w+`?$")
 _STATEMENTS = frozenset({"SelectWithUnionQuery", "SelectIntersectExceptQuery", "Explain"})
 _IN_FUNCTIONS = frozenset(
-    {"in", "notin", "globalin", "globalnotin", "nullin", "notnullin", "globalnullin", "globalnotnullin"}
+    f"{scope}{name}{variant}"
+    for scope in ("", "global")
+    for name in ("in", "notin", "nullin", "notnullin")
+    for variant in ("", "ignoreset")
 )
 
 

@@ -72,7 +72,7 @@ async def read_query(request: Request) -> Query:
         settings={
             name: value
             for name, value in fields.items()
-            if name in allowed.CLIENT_SETTINGS or name.startswith("output_format_")
+            if name in allowed.CLIENT_SETTINGS or name.startswith(allowed.CLIENT_SETTING_PREFIXES)
         },
         is_block_compressed=fields.get("compress") == "1",
         is_gzip_wanted=fields.get("enable_http_compression") == "1" and "gzip" in headers.get("accept-encoding", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ ATTACKS = [
     "SELECT fIlE('{file}')",
     "SELECT 1 WHERE 'x' IN (SELECT * FROM file('{file}', 'LineAsString'))",
     "SELECT 1 WHERE 'x' IN file('{file}')",
+    "SELECT inIgnoreSet('x', other.secrets)",
+    "SHOW COLUMNS FROM other.secrets",
     "SELECT * FROM argus.sessions JOIN file('{file}', 'LineAsString') AS f ON 1",
     "WITH f AS (SELECT * FROM file('{file}', 'LineAsString')) SELECT * FROM f",
     "SELECT (SELECT * FROM file('{file}', 'LineAsString'))",
@@ -173,7 +176,7 @@ def test_client_settings_loosen_nothing(endpoint: str) -> None:
         ask(endpoint, "SELECT 1::UInt64 AS a FORMAT JSONEachRow", output_format_json_quote_64bit_integers="1")[2]
         == b'{"a":"1"}\n'
     )
-    assert ask(endpoint, "SELECT 1", **{"output_format_x; DROP TABLE argus.sessions": "1"})[0] == 400
+    assert ask(endpoint, "SELECT 1", **{"output_format_json_x; DROP TABLE argus.sessions": "1"})[0] == 400
 
 
 def test_a_setting_or_parameter_cannot_break_out(endpoint: str) -> None:
@@ -192,6 +195,39 @@ def test_queries_at_once_are_bounded(endpoint_with: Callable[..., Any]) -> None:
         ]
         assert sorted(codes) == ["159", "159", "202", "202", "202", "202"]
         assert ask(address, "SELECT 1")[0] == 200, "and none is counted for ever"
+
+
+def test_a_client_that_hangs_up_costs_nobody_anything(endpoint_with: Callable[..., Any]) -> None:
+    with endpoint_with(concurrency_max=2) as address:
+        host, _, port = address.rpartition(":")
+        for _ in range(20):
+            with socket.create_connection((host, int(port)), timeout=30) as client:
+                client.sendall(b"GET /?query=SELECT+number,toString(number)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert client.recv(1024).startswith(b"HTTP/1.1 200")
+        assert ask(address, "SELECT count() FROM argus.sessions")[::2] == (200, b"2\n")
+
+
+def test_a_client_that_does_not_read_is_cut_off(endpoint_with: Callable[..., Any]) -> None:
+    with endpoint_with(concurrency_max=1, send_s_max=0.5) as address:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            client.sendall(b"GET /?query=SELECT+number,repeat('x',500)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert ask(address, "SELECT 1")[0] == 200, "it waited for its turn and got it"
+
+
+def test_many_heads_leave_room_for_a_query(endpoint_with: Callable[..., Any]) -> None:
+    with endpoint_with(concurrency_max=2, queue_s_max=1.0) as address:
+        assert {ask(address, "SELECT 1", method="HEAD")[0] for _ in range(6)} == {200}
+        assert ask(address, "SELECT 1")[0] == 200
+
+
+@pytest.mark.parametrize("form", ["Protobuf", "ProtobufSingle", "CapnProto"])
+def test_no_setting_makes_the_engine_write_a_file(endpoint: str, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "precious.proto"
+    file.write_text("precious")
+    ask(endpoint, f"SELECT 1 AS a FORMAT {form}", output_format_schema=str(file), format_schema=str(file))
+    assert file.read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_memory_is_bounded(endpoint_with: Callable[..., Any]) -> None:

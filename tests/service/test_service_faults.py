@@ -138,6 +138,8 @@ class Double(http.server.BaseHTTPRequestHandler):
             )
         elif type(self).mode == "hang up":
             self.close_connection = True
+        elif type(self).mode == "redirect" and not self.path.startswith("/elsewhere"):
+            self._answer(307, b"", {"Location": f"/elsewhere{self.path}"})
         else:
             type(self).inserted.append(body)
             self._answer(200, b"", {})
@@ -207,19 +209,19 @@ def double(tmp_path: Path) -> Iterator[tuple[str, type[Double]]]:
 def test_a_clickhouse_that_fails_for_a_while_costs_nothing_but_time(
     tmp_path: Path, double: tuple[str, type[Double]]
 ) -> None:
-    """The server behind the service refuses for want of memory, hangs up, then takes everything."""
+    """The server behind the service refuses for want of memory, hangs up, sends elsewhere, then takes everything."""
     address, handler = double
     with serving(tmp_path / "data", "--clickhouse", f"http://{address}") as service:
-        for number, mode in enumerate(("refuse", "hang up", "take")):
+        for number, mode in enumerate(("refuse", "hang up", "redirect", "take")):
             handler.mode = mode
             service.send(Signal.LOGS, calls([number]))
             time.sleep(0.5)
         sums = service.wait_until_loaded()
-        assert (sums["loaded"], sums["dead_lettered"], sums["missing"]) == (3, 0, 0), (
+        assert (sums["loaded"], sums["dead_lettered"], sums["missing"]) == (4, 0, 0), (
             "none of these codes is the data's fault"
         )
     envelopes = [envelope for body in handler.inserted for _, _, envelope in decode_all(body)]
-    assert sorted(envelope.request for envelope in envelopes) == sorted(calls([number]) for number in range(3))
+    assert sorted(envelope.request for envelope in envelopes) == sorted(calls([number]) for number in range(4))
 
 
 def test_while_clickhouse_is_away_records_wait_and_senders_are_told_at_the_bound(tmp_path: Path) -> None:
