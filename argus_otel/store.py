@@ -19,6 +19,7 @@ import chdb
 import clickhouse_connect
 import clickhouse_connect.common
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.httpclient import HttpClient
 
 from argus_otel.errors import ConfigError, StoreError, StoreRefusedError, StoreUnavailableError
 from argus_otel.schema.render import protobuf_schema
@@ -193,13 +194,15 @@ class ServerStore:
             if self._client is None:
                 # The server decides on settings: the client would guess from what a read-only login sees.
                 clickhouse_connect.common.set_setting("invalid_setting_action", "send")
-                self._client = clickhouse_connect.get_client(
+                client = clickhouse_connect.get_client(
                     dsn=self._url,
                     connect_timeout=self._connect_timeout_s,
                     send_receive_timeout=self._query_timeout_s,
                     autogenerate_session_id=False,
                 )
-                self._client.http_retries = 0  # the loader retries, and says so
+                assert isinstance(client, HttpClient), "the URL says so"
+                client.http_retries = 0  # the loader retries, and says so
+                self._client = client
             return self._client
 
 
