@@ -50,6 +50,11 @@ class Databases:
         """Return rows of a landing table."""
         return self.store.rows(f"SELECT {columns} FROM {self.settings.otel_database}.{table} ORDER BY {order}")
 
+    def optimize(self) -> None:
+        """Merge everything, as the engine does some day by itself."""
+        for table in ("facts", "texts", "session_facts"):
+            self.store.execute(f"OPTIMIZE TABLE {self.settings.argus_database}.{table} FINAL")
+
     def snapshot(self) -> dict[str, bytes]:
         """Return every view as bytes, to be compared whole."""
         argus = self.settings.argus_database

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from databases import RECEIVED_AT_NS
 from native import S_NS, T0_NS, api_request, content, log, meter, prompt, span
 
 if TYPE_CHECKING:
@@ -448,3 +449,86 @@ def test_dropped_events_never_land(fresh: object) -> None:
         {"workspace": "default", "event": "hook_execution_start", "record_count": 1}
     ]
     databases.drop()
+
+
+STAMP = {"event.timestamp": "2026-11-24T10:00:00.000Z", "event.sequence": 1}
+
+
+def test_a_keyless_record_of_an_absurd_time_is_one_however_often_it_comes(databases: Databases) -> None:
+    far = 90 * 86_400  # seconds after the receipt: stored under the time of receipt, which differs each time
+    request = log("api_request", {"prompt.id": "p1", "cost_usd": 0.01, **STAMP}, at_s=far)
+    databases.load([request])
+    databases.load([request], received_at_ns=RECEIVED_AT_NS + 5 * S_NS)
+    row = one_session(databases)
+    assert (row["api_request_count"], row["cost_usd"]) == (1, 0.01)
+
+
+def test_an_agent_that_stops_twice_has_two_records_whatever_is_merged(databases: Databases) -> None:
+    stops = [
+        content("subagent_stop", {"prompt.id": prompt_id, "agent_id": "a1", "argus.identity": prompt_id}, at_s=at_s)
+        for prompt_id, at_s in (("p1", 10), ("p2", 50))
+    ]
+    for request in stops:
+        databases.load([request])
+    before = databases.snapshot()
+    databases.optimize()
+    assert databases.snapshot() == before
+    databases.load(stops[::-1])
+    databases.optimize()
+    assert databases.snapshot() == before
+
+
+def test_a_prompt_without_its_id_is_a_turn(databases: Databases) -> None:
+    databases.load([log("user_prompt", {"prompt": "hello", "prompt_length": "5", **STAMP})])
+    row = one_session(databases)
+    assert (row["turn_count"], row["human_turn_count"]) == (1, 1)
+    [turn] = databases.view("turns")
+    assert turn["is_human"] is True
+
+
+def test_a_prompt_known_from_an_error_only_is_no_turn_anywhere(databases: Databases) -> None:
+    databases.load([log("api_error", {"prompt.id": "p1", "request_id": "r1", "error": "overloaded"})])
+    assert one_session(databases)["turn_count"] == len(databases.view("turns")) == 0
+
+
+def test_a_later_record_without_a_version_takes_none_away(databases: Databases) -> None:
+    databases.load(
+        [
+            log("user_prompt", {"prompt.id": "p1", "app.version": "2.1.330"}),
+            log("user_prompt", {"prompt.id": "p2", "app.version": ""}, at_s=60, resource={"service.name": "claude-code"}),
+        ]
+    )
+    assert one_session(databases)["client_version"] == "2.1.330"
+
+
+def test_of_several_values_of_one_attribute_a_session_has_the_greatest(databases: Databases) -> None:
+    for team in ("payments", "billing"):
+        resource = {"service.name": "claude-code", "team": team}
+        databases.load([log("user_prompt", {"prompt.id": team}, resource=resource)])
+    assert one_session(databases)["attributes"] == {"team": "payments"}
+
+
+def test_an_answer_that_no_key_joins_is_counted(databases: Databases) -> None:
+    databases.load(
+        [
+            log("assistant_response", {"prompt.id": "p1", "response": "done", "response_length": "4", **STAMP}),
+            content("assistant_message", {"prompt.id": "p1", "argus.hook": "Stop", "argus.content.length": 9}, at_s=1),
+        ]
+    )
+    assert one_session(databases)["unmatched_count"] == 1
+
+
+def test_calls_known_from_spans_only_never_add_to_what_events_report(databases: Databases) -> None:
+    """Cowork's events may lack the request id that spans have: one call, not two."""
+    call = {"model": "claude-sonnet-4-5", "input_tokens": 1200, "output_tokens": 225}
+    reported = log("api_request", {"prompt.id": "p1", "cost_usd": 0.006975, **call, **STAMP})
+    spoken_of = span("claude_code.llm_request", {"request_id": "r1", "success": True, **call}, at_s=1)
+    databases.load([spoken_of])
+    row = one_session(databases)
+    assert (row["api_request_count"], row["cost_usd"], row["cost_source"]) == (1, 0.006975, "estimated")
+    databases.load([reported])
+    row = one_session(databases)
+    assert (row["api_request_count"], row["cost_usd"], row["cost_source"]) == (1, 0.006975, "events")
+    assert row["input_tokens"] == 1200
+    assert [call["cost_source"] for call in databases.view("api_requests")] == ["events"]
+    assert sum(line["cost_usd"] for line in databases.view("transcript")) == 0.006975

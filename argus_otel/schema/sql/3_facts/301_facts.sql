@@ -51,5 +51,6 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.facts {{ on_cluster }}
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}
 PARTITION BY toYYYYMM(ts)
-ORDER BY (workspace, thing, session_id, identity, leg, record)
+-- The time last: an agent may stop twice, and those are two records of one thing.
+ORDER BY (workspace, thing, session_id, identity, leg, record, ts)
 SETTINGS index_granularity = 8192

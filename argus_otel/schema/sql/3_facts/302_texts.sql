@@ -15,5 +15,5 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.texts {{ on_cluster }}
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}
 PARTITION BY toYYYYMM(ts)
-ORDER BY (workspace, session_id, thing, identity, field, leg, record)
+ORDER BY (workspace, session_id, thing, identity, field, leg, record, ts)
 SETTINGS index_granularity = 1024

@@ -30,7 +30,7 @@ SELECT
     'native' AS leg,
     event AS record,
     Timestamp AS ts,
-    LogAttributes['prompt.id'] AS prompt_id,
+    if(event = 'user_prompt', identity, LogAttributes['prompt.id']) AS prompt_id,
     LogAttributes['agent_id'] AS agent_id,
     request AS request_id,
     {{ facts.or_else("LogAttributes['agent_type']", "LogAttributes['agent.name']") }} AS agent_type,

@@ -6,7 +6,8 @@ SELECT
     workspace,
     LogAttributes['session.id'] AS session_id,
     'native' AS leg,
-    {{ sessions.who_and_where('LogAttributes', 'Timestamp') }}
+    {{ sessions.who_and_where('LogAttributes', 'Timestamp') }},
+    max({{ facts.event_name() }} = 'api_request') AS has_api_events
 FROM {{ otel }}.otel_logs
 WHERE {{ facts.is_agent_log() }} AND session_id != ''
 GROUP BY workspace, session_id

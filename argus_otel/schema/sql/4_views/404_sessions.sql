@@ -53,8 +53,8 @@ SELECT
     tools,
     skills,
     mcp_servers,
-    versions,
-    attributes,
+    {{ merge.one_per_key('all_versions') }} AS versions,
+    {{ merge.one_per_key('all_attributes') }} AS attributes,
     if(length(all_legs) > 1, underived_count, 0) AS unmatched_count -- of both legs, without the key that would join them
 FROM
 (
@@ -71,7 +71,7 @@ FROM
         groupUniqArrayArray(parts.{{ name }}) AS all_{{ name }},
         {% endfor -%}
         {% for name in ['attributes', 'versions'] -%}
-        CAST(arraySort(groupUniqArrayArray(parts.{{ name }})), 'Map(String, String)') AS {{ name }},
+        groupUniqArrayArray(parts.{{ name }}) AS all_{{ name }},
         {% endfor -%}
         {% for name in ['user_id', 'user_email', 'organization_id', 'is_ended', 'is_private'] -%}
         max(parts.{{ name }}) AS {{ name }},
@@ -90,7 +90,7 @@ FROM
         -- What its things add up to.
         SELECT {{ row(
             first_at='CAST(min(first_ts), \'Nullable(DateTime64(9))\')', last_at='CAST(max(last_ts), \'Nullable(DateTime64(9))\')',
-            turn_count="uniqExactIf(sipHash64(things.prompt_id), things.prompt_id != '')", human_turn_count="countIf(thing = 'prompt' AND is_human)",
+            turn_count="uniqExactIf(sipHash64(things.prompt_id), things.prompt_id != '' AND thing IN ('prompt', 'api_request', 'tool_call'))", human_turn_count="countIf(thing = 'prompt' AND is_human)",
             api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)',
             logged_error_count='countIf(is_logged_error)', span_error_count="countIf(thing = 'api_error' AND NOT is_logged_error)",
             cost_nanousd='sum(things.cost_nanousd)', input_tokens='sum(things.input_tokens)', output_tokens='sum(things.output_tokens)',
@@ -101,7 +101,7 @@ FROM
             skills="groupUniqArrayIf(toString(skill), skill NOT IN ('', " ~ sentinels ~ "))", mcp_servers="groupUniqArrayIf(toString(mcp_server), mcp_server NOT IN ('', " ~ sentinels ~ "))") }}
         FROM
         (
-        {{ merge.things(['prompt', 'api_request', 'api_error', 'tool_call', 'subagent', 'event']) }}
+        {{ merge.things(['prompt', 'api_request', 'api_error', 'tool_call', 'message', 'subagent', 'event']) }}
         ) AS things
         GROUP BY workspace, session_id
         UNION ALL

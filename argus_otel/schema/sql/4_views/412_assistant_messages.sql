@@ -44,6 +44,7 @@ FROM
         {{ merge.said(['api_request', 'message'], ['prompt_id', 'agent_id', 'cost_nanousd', 'estimated_nanousd', 'text_length']) }}
         ) AS facts
         GROUP BY workspace, session_id, thing, identity
+        HAVING NOT {{ merge.is_only_a_span() }}
     )
 ) AS messages
 GROUP BY workspace, session_id, prompt_id, agent_id, if(text_length > 0, (text_length, toUInt64(nth_from_end), ''), (0, 0, identity))
