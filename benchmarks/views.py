@@ -104,9 +104,9 @@ def _things(per_session: int, thing: str, rest: str, records: str) -> str:
 
 
 _SESSION_FACTS = f"""
-    (workspace, session_id, leg, first_at, last_at, user_id, user_email, organization_id, services, entrypoints, has_api_events, is_ended)
+    (workspace, session_id, leg, first_at, last_at, user_id, user_email, organization_id, services, entrypoints, is_ended)
     SELECT 'default', {_SESSION}, said, {_BEGAN}, {_BEGAN} + toIntervalSecond(300), hex(MD5(toString(session % 500))),
-        concat('user', toString(session % 500), '@corp.example'), 'organization', ['claude-code'], ['sdk-py'], said = 'native', said = 'hook'
+        concat('user', toString(session % 500), '@corp.example'), 'organization', ['claude-code'], ['sdk-py'], said = 'hook'
     FROM (SELECT {{first}} + number AS session FROM numbers({{count}})) ARRAY JOIN ['native', 'hook'] AS said"""
 
 _KEY = "workspace, thing, session_id, identity, leg, record, ts, prompt_id"

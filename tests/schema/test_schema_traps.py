@@ -495,7 +495,9 @@ def test_a_later_record_without_a_version_takes_none_away(databases: Databases) 
     databases.load(
         [
             log("user_prompt", {"prompt.id": "p1", "app.version": "2.1.330"}),
-            log("user_prompt", {"prompt.id": "p2", "app.version": ""}, at_s=60, resource={"service.name": "claude-code"}),
+            log(
+                "user_prompt", {"prompt.id": "p2", "app.version": ""}, at_s=60, resource={"service.name": "claude-code"}
+            ),
         ]
     )
     assert one_session(databases)["client_version"] == "2.1.330"
@@ -518,7 +520,7 @@ def test_an_answer_that_no_key_joins_is_counted(databases: Databases) -> None:
     assert one_session(databases)["unmatched_count"] == 1
 
 
-def test_calls_known_from_spans_only_never_add_to_what_events_report(databases: Databases) -> None:
+def test_a_call_whose_event_lacks_the_id_of_its_span_is_counted_once(databases: Databases) -> None:
     """Cowork's events may lack the request id that spans have: one call, not two."""
     call = {"model": "claude-sonnet-4-5", "input_tokens": 1200, "output_tokens": 225}
     reported = log("api_request", {"prompt.id": "p1", "cost_usd": 0.006975, **call, **STAMP})
@@ -532,3 +534,16 @@ def test_calls_known_from_spans_only_never_add_to_what_events_report(databases: 
     assert row["input_tokens"] == 1200
     assert [call["cost_source"] for call in databases.view("api_requests")] == ["events"]
     assert sum(line["cost_usd"] for line in databases.view("transcript")) == 0.006975
+
+
+def test_a_call_whose_event_was_lost_is_estimated_and_the_session_says_so(databases: Databases) -> None:
+    call = {"model": "claude-sonnet-4-5", "input_tokens": 1200, "output_tokens": 225}
+    databases.load(
+        [
+            log("api_request", {"prompt.id": "p1", "request_id": "r1", "cost_usd": 0.5, **call}),
+            span("claude_code.llm_request", {"request_id": "r2", "success": True, **call}, at_s=1),
+        ]
+    )
+    row = one_session(databases)
+    assert (row["api_request_count"], row["cost_usd"], row["cost_source"]) == (2, 0.506975, "estimated")
+    assert sum(line["cost_usd"] for line in databases.view("transcript")) == 0.506975

@@ -202,7 +202,9 @@ def test_a_client_that_hangs_up_costs_nobody_anything(endpoint_with: Callable[..
         host, _, port = address.rpartition(":")
         for _ in range(20):
             with socket.create_connection((host, int(port)), timeout=30) as client:
-                client.sendall(b"GET /?query=SELECT+number,toString(number)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.sendall(
+                    b"GET /?query=SELECT+number,toString(number)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n"
+                )
                 assert client.recv(1024).startswith(b"HTTP/1.1 200")
         assert ask(address, "SELECT count() FROM argus.sessions")[::2] == (200, b"2\n")
 
@@ -211,7 +213,9 @@ def test_a_client_that_does_not_read_is_cut_off(endpoint_with: Callable[..., Any
     with endpoint_with(concurrency_max=1, send_s_max=0.5) as address:
         host, _, port = address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=30) as client:
-            client.sendall(b"GET /?query=SELECT+number,repeat('x',500)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(
+                b"GET /?query=SELECT+number,repeat('x',500)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n"
+            )
             assert ask(address, "SELECT 1")[0] == 200, "it waited for its turn and got it"
 
 

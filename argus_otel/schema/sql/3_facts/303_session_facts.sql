@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.session_facts {{ on_cluster }}
     query_sources SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)),
     attributes SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(String, String))) CODEC(ZSTD(1)),
     versions SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(String, String))) CODEC(ZSTD(1)),
-    has_api_events SimpleAggregateFunction(max, Bool), -- then spans make no calls of their own
+    has_keyless_calls SimpleAggregateFunction(max, Bool), -- events of API calls without the request id that spans have
     is_ended SimpleAggregateFunction(max, Bool),
     is_private SimpleAggregateFunction(max, Bool)
 )

@@ -7,7 +7,7 @@ SELECT
     LogAttributes['session.id'] AS session_id,
     'native' AS leg,
     {{ sessions.who_and_where('LogAttributes', 'Timestamp') }},
-    max({{ facts.event_name() }} = 'api_request') AS has_api_events
+    max(LogAttributes['request_id'] = '' AND {{ facts.event_name() }} = 'api_request') AS has_keyless_calls
 FROM {{ otel }}.otel_logs
 WHERE {{ facts.is_agent_log() }} AND session_id != ''
 GROUP BY workspace, session_id
