@@ -55,7 +55,7 @@ def read(text: str, kind: str) -> Any:
     if kind in ("int", "double", "bool", "bytes"):
         return {"int": int, "double": float, "bool": lambda t: t == "true", "bytes": base64.b64decode}[kind](text)
     name, letters = kind.split(":")
-    pairs = json.loads(text, object_pairs_hook=list)
+    pairs = json.loads(text, object_pairs_hook=list, parse_int=str)  # -0 is a number of its own
     if name == "array":
         return [_nested(item, letter) for item, letter in zip(pairs, letters, strict=True)]
     return [(key, _nested(item, letter)) for (key, item), letter in zip(pairs, letters, strict=True)]

@@ -9,7 +9,7 @@
     ('attributes', "CAST([], 'Array(Tuple(String, String))')"), ('versions', "CAST([], 'Array(Tuple(String, String))')"),
     ('is_ended', 'false'), ('is_private', 'false'),
     ('turn_count', 'toUInt64(0)'), ('human_turn_count', 'toUInt64(0)'),
-    ('api_request_count', 'toUInt64(0)'), ('reported_count', 'toUInt64(0)'), ('estimated_count', 'toUInt64(0)'), ('logged_error_count', 'toUInt64(0)'), ('span_error_count', 'toUInt64(0)'),
+    ('api_request_count', 'toUInt64(0)'), ('reported_count', 'toUInt64(0)'), ('logged_error_count', 'toUInt64(0)'), ('span_error_count', 'toUInt64(0)'),
     ('cost_nanousd', 'toInt64(0)'), ('input_tokens', 'toUInt64(0)'), ('output_tokens', 'toUInt64(0)'), ('cache_read_tokens', 'toUInt64(0)'), ('cache_creation_tokens', 'toUInt64(0)'),
     ('tool_call_count', 'toUInt64(0)'), ('tool_failure_count', 'toUInt64(0)'), ('tool_rejected_count', 'toUInt64(0)'), ('subagent_count', 'toUInt64(0)'), ('underived_count', 'toUInt64(0)'),
     ('models', "CAST([], 'Array(String)')"), ('tools', "CAST([], 'Array(String)')"), ('skills', "CAST([], 'Array(String)')"), ('mcp_servers', "CAST([], 'Array(String)')"),
@@ -40,7 +40,7 @@ SELECT
     api_request_count,
     if(logged_error_count > 0, logged_error_count, span_error_count) AS api_error_count,
     {{ merge.usd("if(cost_source = 'metrics', metered_nanousd, cost_nanousd)") }} AS cost_usd,
-    multiIf(reported_count > 0 AND estimated_count = 0, 'events', reported_count = 0 AND metered_nanousd > 0, 'metrics', 'estimated') AS cost_source,
+    multiIf(reported_count = 0 AND metered_nanousd > 0, 'metrics', reported_count > 0 AND reported_count = api_request_count, 'events', 'estimated') AS cost_source,
     if(api_request_count > 0, input_tokens, metered_input_tokens) AS input_tokens,
     if(api_request_count > 0, output_tokens, metered_output_tokens) AS output_tokens,
     if(api_request_count > 0, cache_read_tokens, metered_cache_read_tokens) AS cache_read_tokens,
@@ -71,7 +71,7 @@ FROM
         groupUniqArrayArray(parts.{{ name }}) AS all_{{ name }},
         {% endfor -%}
         {% for name in ['attributes', 'versions'] -%}
-        groupUniqArrayArray(parts.{{ name }}) AS all_{{ name }},
+        arraySort(groupUniqArrayArray(parts.{{ name }})) AS all_{{ name }},
         {% endfor -%}
         {% for name in ['user_id', 'user_email', 'organization_id', 'is_ended', 'is_private'] -%}
         max(parts.{{ name }}) AS {{ name }},
@@ -91,7 +91,7 @@ FROM
         SELECT {{ row(
             first_at='CAST(min(first_ts), \'Nullable(DateTime64(9))\')', last_at='CAST(max(last_ts), \'Nullable(DateTime64(9))\')',
             turn_count="uniqExactIf(sipHash64(things.prompt_id), things.prompt_id != '' AND thing IN ('prompt', 'api_request', 'tool_call'))", human_turn_count="countIf(thing = 'prompt' AND is_human)",
-            api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)', estimated_count="countIf(thing = 'api_request' AND NOT is_reported)",
+            api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)',
             logged_error_count='countIf(is_logged_error)', span_error_count="countIf(thing = 'api_error' AND NOT is_logged_error)",
             cost_nanousd='sum(things.cost_nanousd)', input_tokens='sum(things.input_tokens)', output_tokens='sum(things.output_tokens)',
             cache_read_tokens='sum(things.cache_read_tokens)', cache_creation_tokens='sum(things.cache_creation_tokens)',
