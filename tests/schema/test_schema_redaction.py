@@ -63,6 +63,25 @@ def test_no_rule_takes_long_over_a_hostile_text(rule: object) -> None:
         assert time.process_time() - started_s < 2
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_the_prefilter_sees_whatever_a_rule_matches(data: st.DataObject) -> None:
+    rule = data.draw(st.sampled_from(ALL.rules))
+    text = data.draw(st.from_regex(re.compile(rule.pattern, re.ASCII)))
+    assert any(literal.lower() in text.lower() for literal in rule.literals), rule.name
+
+
+def test_names_of_spans_and_events_are_texts_too(databases: Databases) -> None:
+    databases.load([span(f"Bash(aws {SECRET})", {})])
+    [row] = databases.landed("otel_traces", "SpanName")
+    assert row["SpanName"] == "Bash(aws [REDACTED:aws_access_key_id])"
+
+
+def test_a_key_without_its_end_takes_nothing_else_along(store: EmbeddedStore) -> None:
+    said = '{"text":"-----BEGIN PRIVATE KEY-----\\nMIIE"},{"text":"and more"}'
+    assert _in_sql(store, said) == '{"text":"[REDACTED:private_key]"},{"text":"and more"}'
+
+
 def test_secrets_are_gone_from_every_place_that_holds_content(databases: Databases) -> None:
     databases.load(
         [

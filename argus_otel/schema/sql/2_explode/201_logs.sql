@@ -33,7 +33,7 @@ FROM
             flags AS Flags,
             severity_text AS SeverityText,
             toUInt8(severity_number) AS SeverityNumber,
-            event_name AS EventName,
+            {{ redact_text('event_name') }} AS EventName,
             dropped_attributes_count AS DroppedAttributesCount,
             {{ otlp.shaped('[attributes, ' ~ otlp.as_list('body') ~ ']') }} AS shaped
         FROM
