@@ -13,6 +13,7 @@ import ipaddress
 import json
 import logging
 import time
+import uuid
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 MIB = 1 << 20
 _GRACE_S = 5.0
+_LOOK_S = 0.25
+"""How often a running query's client is looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Endpoint:
         self._connect = connect
         self._telemetry = telemetry
         self._slots = asyncio.Semaphore(settings.concurrency_max)
+        self._tags: set[str] = set()
+        """Of the queries under way that have no answer yet."""
         self._guard: Guard | None = None
         self._version = ""
         self._timezone = ""
@@ -117,8 +122,10 @@ class Endpoint:
         return address
 
     async def stop(self) -> None:
-        """Take nothing new, finish what is under way for a moment."""
+        """Take nothing new, end the queries under way, finish the answers that have begun for a moment."""
         if self._server is not None:
+            if self._tags:
+                await asyncio.to_thread(self._kill, set(self._tags))
             await self._server.stop(_GRACE_S)
 
     def _learn(self) -> None:
@@ -144,7 +151,7 @@ class Endpoint:
                 if request.method == "GET":
                     return PlainTextResponse("Ok.\n")
                 raise QueryError(62, "Syntax error: empty query", "SYNTAX_ERROR")
-            return await self._run(query, is_head=request.method == "HEAD")
+            return await self._run(query, request)
         except QueryError as error:
             self._telemetry.add(Metric.QUERY_REFUSED, reason=error.name.lower())
             return self._refused(error, query)
@@ -154,11 +161,12 @@ class Endpoint:
                 QueryError(1002, "internal trouble: see the service's log", "UNKNOWN_EXCEPTION"), query
             )
 
-    async def _run(self, query: Query, *, is_head: bool) -> Response:
+    async def _run(self, query: Query, request: Request) -> Response:
+        is_head = request.method == "HEAD"
         await self._wait_for_slot()
         started_s = time.perf_counter()
         try:
-            answer = await run_in_threadpool(self._execute, query)
+            answer = await self._executed(query, request)
         except BaseException:
             self._slots.release()
             raise
@@ -190,9 +198,31 @@ class Endpoint:
             said = f"Too many simultaneous queries, at most {self._settings.concurrency_max}"
             raise QueryError(202, said, "TOO_MANY_SIMULTANEOUS_QUERIES") from None
 
-    def _execute(self, query: Query) -> Answer:
+    async def _executed(self, query: Query, request: Request) -> Answer:
+        """Return the answer's beginning; a query whose client hangs up is ended."""
+        tag = str(uuid.uuid4())
+        executing = asyncio.ensure_future(run_in_threadpool(self._execute, query, tag))
+        self._tags.add(tag)
+        try:
+            while not (await asyncio.wait({executing}, timeout=_LOOK_S))[0]:
+                if await request.is_disconnected():
+                    await asyncio.to_thread(self._kill, {tag})
+            return executing.result()
+        finally:
+            self._tags.discard(tag)
+
+    def _execute(self, query: Query, tag: str) -> Answer:
         assert self._guard, "the endpoint was started"
-        return Session(self._connect(), self._settings, self._guard).run(query)
+        return Session(self._connect(), self._settings, self._guard).run(query, tag)
+
+    def _kill(self, tags: set[str]) -> None:
+        """End running queries; each then fails with ClickHouse's code 394."""
+        handle = self._connect()
+        try:
+            among = ", ".join(f"'{tag}'" for tag in sorted(tags))
+            handle.query(f"KILL QUERY WHERE Settings['log_comment'] IN ({among}) ASYNC")
+        finally:
+            handle.close()
 
     def _with_error_at_end(self, answer: Answer) -> Iterator[bytes]:
         """Yield the pieces; an error in the middle becomes the tail of the body, as ClickHouse has it."""

@@ -59,10 +59,10 @@ class Session:
         self._settings = settings
         self._guard = guard
 
-    def run(self, query: Query) -> Answer:
-        """Return the answer; the handle is closed with it."""
+    def run(self, query: Query, tag: str) -> Answer:
+        """Return the answer; the handle is closed with it. By its `tag`, the setting log_comment, the query can be killed."""
         try:
-            self._prepare(query)
+            self._prepare(query, tag)
             sql = self._text("SELECT formatQuery({argus_otel_query:String})").rstrip("\n")
             kind = self._guard.check(sql, self._text)
             wanted = _format_of(sql) or query.format
@@ -76,7 +76,7 @@ class Session:
             self._handle.close()
             raise from_engine(error) from error
 
-    def _prepare(self, query: Query) -> None:
+    def _prepare(self, query: Query, tag: str) -> None:
         settings = self._settings
         if query.database:
             if query.database not in settings.databases and query.database != "default":
@@ -91,6 +91,7 @@ class Session:
             "max_result_bytes": settings.result_bytes_max,
             "result_overflow_mode": "throw",
             "max_threads": settings.threads_max,
+            "log_comment": tag,
         }
         for name, value in limits.items():
             self._handle.query(f"SET {_identifier(name)} = {quote(str(value))}")

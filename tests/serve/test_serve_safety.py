@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -207,6 +208,16 @@ def test_a_client_that_hangs_up_costs_nobody_anything(endpoint_with: Callable[..
                 )
                 assert client.recv(1024).startswith(b"HTTP/1.1 200")
         assert ask(address, "SELECT count() FROM argus.sessions")[::2] == (200, b"2\n")
+
+
+def test_a_query_whose_client_has_gone_is_ended(endpoint_with: Callable[..., Any]) -> None:
+    with endpoint_with(concurrency_max=1, seconds_max=3600, queue_s_max=20) as address:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            endless = "SELECT+sum(sipHash64(number))+FROM+numbers(1000000000000)"
+            client.sendall(f"GET /?query={endless} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            time.sleep(0.5)
+        assert ask(address, "SELECT 1")[0] == 200, "its turn has come"
 
 
 def test_a_client_that_does_not_read_is_cut_off(endpoint_with: Callable[..., Any]) -> None:
