@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 from dataclasses import asdict, dataclass
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
 from argus_otel import __version__
@@ -260,14 +260,14 @@ class Service:
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; prints the addresses as the first line on stdout."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; prints the addresses as the first line on stdout."""
     asyncio.run(_serve(config))
 
 
 async def _serve(config: Config) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (SIGTERM, SIGINT):
+    for number in (SIGTERM, SIGINT, SIGHUP):
         loop.add_signal_handler(number, stopping.set)
     service = Service(config)
     addresses = await service.start()
@@ -276,13 +276,15 @@ async def _serve(config: Config) -> None:
     await stopping.wait()
     logger.info("draining")
     await service.stop()
+    logger.info("stopped")
 
 
 def _private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
     except OSError as error:
-        raise ConfigError(f"data_dir {folder} cannot be made: {error.strerror}") from error
+        raise ConfigError(f"data_dir {folder} cannot be made or is not yours: {error.strerror}") from error
 
 
 def _write_run_file(folder: Path, addresses: RunningAddresses) -> None:

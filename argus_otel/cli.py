@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import os
 import sys
+import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+from urllib.parse import quote
 
 import typer
 
@@ -253,11 +257,10 @@ def _migrate_server(settings: Config, *, dry_run: bool, listing: bool) -> list[d
 
 def _plan_of_service(settings: Config, *, with_sql: bool) -> list[dict[str, Any]]:
     from argus_otel.app import schema_settings
-    from argus_otel.running import read_run_file
     from argus_otel.schema.migrate import plan
     from argus_otel.store import ServerStore
 
-    reader = ServerStore(f"http://{read_run_file(settings.data_dir)['clickhouse_http']}")
+    reader = ServerStore(_endpoint_of_service(settings))
     try:
         return _steps(plan(reader, schema_settings(settings)), with_sql=with_sql)
     finally:
@@ -310,7 +313,19 @@ def list_letters(output: Output = Format.TABLE, data_dir: DataDir = None, config
         from argus_otel.running import command
 
         rows = command(_load({"data_dir": data_dir}, config).data_dir, "GET", "/dead-letters")
-        _print(rows, output, lambda: rows_table(rows))
+        _print(rows, output, lambda: rows_table([_letter_line(row) for row in rows]))
+
+
+def _letter_line(letter: dict[str, Any]) -> dict[str, Any]:
+    since = datetime.fromtimestamp(letter["dead_at_ns"] // 10**9, UTC)
+    return {
+        "id": letter["id"],
+        "since (UTC)": f"{since:%Y-%m-%d %H:%M:%S}",
+        "signal": letter["signal"],
+        "records": letter["record_count"],
+        "bytes": letter["request_bytes"],
+        "why": f"{letter['error']} ({letter['code']})",
+    }
 
 
 @letters_app.command("show")
@@ -357,8 +372,8 @@ def _duration_s(text: str | None) -> int | None:
     if text is None:
         return None
     if text[:-1].isdigit() and text[-1] in _UNITS_S:
-        return int(text[:-1]) * _UNITS_S[text[-1]]
-    raise typer.BadParameter(f"{text!r} is no duration: write 30m, 24h or 7d")
+        return min(int(text[:-1]) * _UNITS_S[text[-1]], int(time.time()))
+    raise typer.BadParameter(f"{text!r} is no duration: write 30m, 24h, 7d or 2w")
 
 
 def _load(flags: dict[str, Any], file: Path | None) -> Config:
@@ -371,30 +386,50 @@ def _load(flags: dict[str, Any], file: Path | None) -> Config:
 def _reader(
     data_dir: Path | None, config: Path | None, url: str | None, clickhouse: str | None
 ) -> Iterator[tuple[ServerStore, Config]]:
-    from argus_otel.config import read_secret
-    from argus_otel.running import read_run_file
     from argus_otel.store import ServerStore
 
+    if url and clickhouse:
+        raise ConfigError("--url and --clickhouse both say where to read: give one")
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"--url must be a URL like http://127.0.0.1:8123 (given: {url!r})")
     settings = _load({"data_dir": data_dir, "clickhouse": clickhouse}, config)
-    address = url or (settings.clickhouse if settings.clickhouse != "embedded" else None)
-    if address is None:
-        password = read_secret(settings.clickhouse_http_password_file)
-        login = f"{settings.clickhouse_http_user}:{password}@" if password else ""
-        address = f"http://{login}{read_run_file(settings.data_dir)['clickhouse_http']}"
-    reader = ServerStore(address)
+    server = settings.clickhouse if settings.clickhouse != "embedded" else None
+    reader = ServerStore(url or server or _endpoint_of_service(settings))
     try:
         yield reader, settings
     finally:
         reader.close()
 
 
+def _endpoint_of_service(settings: Config) -> str:
+    from argus_otel.config import read_secret
+    from argus_otel.running import read_run_file
+
+    password = read_secret(settings.clickhouse_http_password_file)
+    login = f"{settings.clickhouse_http_user}:{quote(password, safe='')}@" if password else ""
+    return f"http://{login}{read_run_file(settings.data_dir)['clickhouse_http']}"
+
+
 def _print(rows: Any, output: Format, table: Any) -> None:
     if output is Format.JSON:
-        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_as_json(rows), ensure_ascii=False, indent=2))
         return
     from rich.console import Console
 
     Console().print(table())
+
+
+def _as_json(value: Any) -> Any:
+    """Return what JSON can hold: times as RFC 3339, what is no number as null."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, datetime):
+        return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 @contextmanager
@@ -402,8 +437,13 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        typer.echo(f"argus-otel: {error}", err=True)
+        typer.echo(_told(error), err=True)
         raise typer.Exit(2) from None
     except ArgusError as error:
-        typer.echo(f"argus-otel: {error}", err=True)
+        typer.echo(_told(error), err=True)
         raise typer.Exit(1) from None
+
+
+def _told(error: ArgusError) -> str:
+    # A sender's id may be in it, and with it what a terminal would obey.
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in f"argus-otel: {error}")

@@ -61,7 +61,7 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ARGUS_OTEL_", extra="forbid", frozen=True)
 
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(lambda folder: folder.expanduser().absolute())] = Field(
         default_factory=default_data_dir, description="Folder of the spool, the embedded engine and the control socket."
     )
     otlp_grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received. Port 0 picks a free one.")

@@ -9,6 +9,7 @@ a request body.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from contextlib import contextmanager
@@ -170,8 +171,7 @@ class ServerStore:
 
     def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         with _translated():
-            result = self._connected().query(sql, parameters=dict(parameters or {}))
-        return list(result.named_results())
+            return list(self._connected().query(sql, parameters=dict(parameters or {})).named_results())
 
     def insert(self, segments: Sequence[Path], table: str) -> None:
         settings = {
@@ -194,6 +194,8 @@ class ServerStore:
             if self._client is None:
                 # The server decides on settings: the client would guess from what a read-only login sees.
                 clickhouse_connect.common.set_setting("invalid_setting_action", "send")
+                for name in ("clickhouse_connect", "urllib3"):
+                    logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log is raised as well
                 client = clickhouse_connect.get_client(
                     dsn=self._url,
                     connect_timeout=self._connect_timeout_s,
@@ -237,7 +239,18 @@ def _server_error(error: ClickHouseError) -> StoreError:
     code = getattr(error, "code", None)
     if isinstance(error, DatabaseError) and isinstance(code, int) and code > 0:
         return _classified(str(error), code)
+    if reason := _network_reason(error):
+        return StoreUnavailableError(f"clickhouse cannot be reached: {reason}")
     return _error_of(str(error))
+
+
+def _network_reason(error: BaseException | None) -> str:
+    """Return what the operating system said of a connection; empty if that is not what failed."""
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror.lower()
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _error_of(text: str) -> StoreError:

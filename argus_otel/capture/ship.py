@@ -8,6 +8,7 @@ the session and the token to a host that nobody named.
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -47,7 +48,10 @@ def ship(body: bytes, settings: ShipSettings) -> None:
             rejected = _rejected_count(answer.read(_ANSWER_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:
-            raise ShipError(f"{url} answered {error.code} {error.reason}: look at its log, or at the token") from error
+            hint = "is this an OTLP/HTTP receiver?" if error.code == 404 else "look at its log, or at the token"
+            raise ShipError(f"{url} answered {error.code} {error.reason}: {hint}") from error
+    except http.client.HTTPException as error:
+        raise ShipError(f"{url} answers no HTTP: is it the port of OTLP/gRPC? OTLP/HTTP has its own, 4318") from error
     except (OSError, ValueError) as error:  # a wait that timed out, a refused connection, a URL or token of odd bytes
         reason = getattr(error, "reason", error)
         raise ShipError(f"{url} was not reached: {reason}: is the service running, is the endpoint right?") from error

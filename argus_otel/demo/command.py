@@ -50,7 +50,9 @@ class _Traffic:
 
 def run_demo(keep: bool, console: Console) -> int:  # noqa: FBT001 - the command's only flag
     """Run the demo, print what it shows, and return the exit code; with `keep`, serve on until Ctrl-C."""
-    restored = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell starts its background jobs with it ignored.
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    restored = [(number, signal.signal(number, signal.default_int_handler)) for number in signals]
     try:
         with tempfile.TemporaryDirectory(prefix="argus-otel-demo-") as folder:
             _demonstrate(Path(folder), console, keep=keep)
@@ -61,7 +63,8 @@ def run_demo(keep: bool, console: Console) -> int:  # noqa: FBT001 - the command
         console.print("Stopped; nothing is left running.")
         return 0 if keep else 130
     finally:
-        signal.signal(signal.SIGTERM, restored)
+        for number, handler in restored:
+            signal.signal(number, handler)
     return 0
 
 

@@ -31,13 +31,28 @@ _KIND_STYLES = {"user": "bold cyan", "assistant": "green", "tool_call": "yellow"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def rows_table(rows: Sequence[Row]) -> Table:
-    """Return any rows, their keys as the columns."""
+_COLUMNS_MAX = 12
+"""More do not fit beside each other on any screen."""
+
+
+def rows_table(rows: Sequence[Row]) -> RenderableType:
+    """Return any rows, their keys as the columns; rows of many columns one below the other, a line for each value."""
+    if rows and len(rows[0]) > _COLUMNS_MAX:
+        return Group(*(_record(row) for row in rows))
     table = _table()
     for name in rows[0] if rows else ():
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text("NULL", "dim") if value is None else _plain(str(value)) for value in row.values()))
+    return table
+
+
+def _record(row: Row) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), show_header=False, title="")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in row.items():
+        table.add_row(name, Text("NULL", "dim") if value is None else _plain(str(value)))
     return table
 
 
@@ -140,7 +155,7 @@ def _by_turn(transcript: Iterable[Row], turns: Sequence[Row]) -> dict[str, list[
 
 
 def _session_heading(session: Row) -> Text:
-    heading = Text.assemble(("Session ", "bold"), (session["session_id"], "bold"))
+    heading = Text.assemble(("Session ", "bold"), (_CONTROL.sub("�", session["session_id"]), "bold"))
     parts = (
         str(session["started_at"])[:19],
         session["surface"],
