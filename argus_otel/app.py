@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from argus_otel import __version__
 from argus_otel.config import Config, read_secret
-from argus_otel.errors import ConfigError, SchemaError, StoreUnavailableError
+from argus_otel.errors import ConfigError, SchemaError, StoreError, StoreUnavailableError
 from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
 from argus_otel.load.dead_letters import observe_dead_letters
 from argus_otel.privacy.redaction import load_redaction
@@ -33,7 +33,7 @@ from argus_otel.serve.endpoint import Endpoint, EndpointSettings
 from argus_otel.serve.operations import operations_routes
 from argus_otel.spool import Spool, SpoolSettings, observe_spool
 from argus_otel.store import EmbeddedStore, ServerStore, open_store
-from argus_otel.telemetry import Telemetry
+from argus_otel.telemetry import Metric, Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +138,11 @@ class Service:
         loader.start()
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
         observe_spool(telemetry, spool)
+        telemetry.observe_each(
+            Metric.ACCOUNTING_RECORDS,
+            "state",
+            lambda: {**asdict(loader.accounting()), "missing": loader.accounting().missing},
+        )
         routes = operations_routes(self._health, telemetry)
         clickhouse_http = await self._start_endpoint(store, telemetry, routes)
         control_socket = await self._start_control(store, loader, dead_letters)
@@ -253,10 +258,20 @@ class Service:
         return {
             "version": __version__,
             "pid": os.getpid(),
+            "dropped_records": self._dropped_records(store),
             "clickhouse_version": version,
             "accounting": {**asdict(accounting), "missing": accounting.missing},
             "loader": asdict(loader.status),
         }
+
+    def _dropped_records(self, store: EmbeddedStore | ServerStore) -> int:
+        if not self._config.drop_events:
+            return 0
+        try:
+            rows = store.rows(f"SELECT sum(record_count) AS dropped FROM {self._schema.argus_database}.dropped_records")
+        except StoreError:
+            return 0  # what is wrong is said elsewhere
+        return int(rows[0]["dropped"])
 
 
 def run(config: Config) -> None:

@@ -46,6 +46,7 @@ def examine(config: Config) -> list[Finding]:
         _clickhouse(status),
         _loads(status),
         _accounting(status),
+        *_dropped(config, status),
         _dead_letters(status),
     ]
 
@@ -66,7 +67,7 @@ def _folder(config: Config) -> Finding:
 def _disk(config: Config) -> Finding:
     folder = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
     free_bytes = shutil.disk_usage(folder).free
-    said = f"{free_bytes / 2**30:.1f} GiB free, the spool may take {config.spool_bytes_max / 2**30:.1f}"
+    said = f"{free_bytes / 2**30:.1f} GiB free, the spool may take {config.spool_bytes_max / 2**30:.1f} GiB"
     if free_bytes < config.spool_bytes_max:
         return Finding("disk", "warning", said, "free some, or lower spool_bytes_max")
     return Finding("disk", "ok", said)
@@ -96,7 +97,7 @@ def _loads(status: dict[str, Any]) -> Finding:
             "data waits in the spool; see ClickHouse's log",
         )
     if loader["last_success_at_ns"] is None:
-        return Finding("loads", "ok", "nothing was received yet")
+        return Finding("loads", "ok", "nothing since the start")
     return Finding("loads", "ok", f"last {(time.time_ns() - loader['last_success_at_ns']) / 1e9:.0f} s ago")
 
 
@@ -108,6 +109,12 @@ def _accounting(status: dict[str, Any]) -> Finding:
             "accounting", "failed", f"{said} + {sums['missing']} missing", "look for *.damaged in the spool folder"
         )
     return Finding("accounting", "ok", said)
+
+
+def _dropped(config: Config, status: dict[str, Any]) -> list[Finding]:
+    if not config.drop_events and not status["dropped_records"]:
+        return []
+    return [Finding("dropped events", "ok", f"{status['dropped_records']} log records, as drop_events says")]
 
 
 def _dead_letters(status: dict[str, Any]) -> Finding:

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from argus_otel import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 Kind = Literal["counter", "histogram", "gauge"]
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -124,6 +124,14 @@ class Metric(enum.Enum):
         "Records set aside because ClickHouse refuses them for good.",
         "`argus-otel dead-letter list` says why; `retry` sends them again.",
     )
+    ACCOUNTING_RECORDS = _Definition(
+        "argus_otel.accounting.records",
+        "gauge",
+        "{record}",
+        "Records in the whole life of the data folder: received = loaded + dead_lettered + spooled + missing.",
+        "missing other than 0: `argus-otel doctor` says where to look.",
+        ("state",),
+    )
     QUERY_SECONDS = _Definition(
         "argus_otel.query.duration",
         "histogram",
@@ -188,6 +196,15 @@ class Telemetry:
 
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             return (Observation(read()),)
+
+        self._meter.create_observable_gauge(definition.name, (callback,), definition.unit, definition.meaning)
+
+    def observe_each(self, metric: Metric, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """As `observe`, for a gauge with one value for each value of one label."""
+        definition = metric.value
+
+        def callback(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(value, {label: name}) for name, value in read().items()]
 
         self._meter.create_observable_gauge(definition.name, (callback,), definition.unit, definition.meaning)
 

@@ -28,9 +28,18 @@ if TYPE_CHECKING:
 
     from argus_otel.receive.signals import SignalSpec
 
+RECORD_BYTES = 1024
+"""What a record costs in the tables and their making even if it is empty: two bytes on the wire."""
+
 _ID_FIELDS = frozenset({"trace_id", "span_id", "parent_span_id"})
 _COMMON_PACKAGE = "opentelemetry.proto.common.v1"
 """Attributes and values: recursive, and without ids."""
+
+_TAG_OF_RECORDS = b"\x12"
+"""Before each record, span or metric of a scope; elsewhere too, so its count is a bound from above."""
+_PARSED_TIMES_MAX = 8
+"""A parsed record is a hundred times an empty one on the wire, so obvious floods are not even parsed. Far above what text
+and numbers hold of that byte."""
 
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 """An escape of JSON; the group is half of a surrogate pair alone."""
@@ -46,6 +55,8 @@ def envelope_of_protobuf(
         MalformedBodyError: permanent; not this message.
         ExpansionTooLargeError: permanent; few bytes that would become more than `expanded_bytes_max` in the tables.
     """
+    if body.count(_TAG_OF_RECORDS) * RECORD_BYTES > _PARSED_TIMES_MAX * expanded_bytes_max:
+        raise ExpansionTooLargeError(body.count(_TAG_OF_RECORDS) * RECORD_BYTES, expanded_bytes_max)
     request = spec.request()
     try:
         request.ParseFromString(body)
@@ -89,7 +100,7 @@ def _envelope(
             count, repeated_bytes = spec.weigh(scope)
             scope_bytes = scope.scope.ByteSize() + len(scope.schema_url.encode())
             record_count += count
-            expanded_bytes += count * (resource_bytes + scope_bytes) + repeated_bytes
+            expanded_bytes += count * (RECORD_BYTES + resource_bytes + scope_bytes) + repeated_bytes
     if expanded_bytes > expanded_bytes_max:
         raise ExpansionTooLargeError(expanded_bytes, expanded_bytes_max)
     if record_count == 0:

@@ -1,7 +1,8 @@
 """
 Bring a database to this version's schema: idempotent, resumable, and refusing what it does not know.
 
-Tables are made once; a table whose statement has changed since is refused, because its rows would be read wrongly. Views
+Tables are made once; a later version changes one by a file of its own with an ALTER TABLE, applied once. A table whose statement
+has changed since is refused, because its rows would be read wrongly. Views
 and materialized views hold no rows: they are replaced when their rendered text changes, which is how a changed redaction
 rule or dropped event takes effect. Each applied statement is recorded with its checksum, so half-done work goes on where
 it stopped.
@@ -98,7 +99,7 @@ def _action(statement: Statement, recorded: str | None) -> Action:
         return "unchanged"
     if recorded is None:
         return "create"
-    if statement.kind == "table":
+    if statement.kind in ("table", "alteration"):
         raise SchemaError(
             f"table {statement.target} was made by a different {statement.name}.sql: its rows cannot be read by this "
             "version; restore that version, or start an empty database"

@@ -2,8 +2,8 @@
 SQL templates -> statements, for the embedded engine, a server or a cluster: the same SQL.
 
 Each file of sql/ holds one statement. Its folder is its layer, its number its place. Tables (layers landing and facts, a
-`CREATE TABLE`) are made once; views are rendered from the configuration (redaction rules, dropped events) and replaced
-when their text changes.
+`CREATE TABLE`) are made once and changed by later files (an `ALTER TABLE`, once); views are rendered from the configuration
+(redaction rules, dropped events) and replaced when their text changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from argus_otel.schema.prices import model_prices
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-Kind = Literal["table", "materialized_view", "view"]
+Kind = Literal["table", "alteration", "materialized_view", "view"]
 
 SENTINELS = ("<REDACTED>", "custom", "custom_skill", "third-party", "mcp_tool", "mcp_other")
 """What stands for a name that the sender redacted (facts: native telemetry, traps 3 and 12)."""
@@ -102,6 +102,7 @@ def _engine(name: str, cluster: str | None) -> str:
 
 _KINDS: dict[str, Kind] = {
     "CREATE TABLE": "table",
+    "ALTER TABLE": "alteration",
     "CREATE MATERIALIZED VIEW": "materialized_view",
     "CREATE OR REPLACE VIEW": "view",
 }

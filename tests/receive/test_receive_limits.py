@@ -54,7 +54,7 @@ def test_few_bytes_that_become_many_rows_are_refused(receiver: Receiving, signal
 
 
 def test_expanded_bytes_are_the_sum_over_records(receiver: Receiving) -> None:
-    """Two records: each has the resource of 7 bytes (key, 2; value, 5) and the scope of 3 beside it."""
+    """Two records: each costs 1 KiB and has the resource of 7 bytes (key, 2; value, 5) and the scope of 3 beside it."""
     request = ExportLogsServiceRequest()
     resource_logs = request.resource_logs.add(schema_url="u")
     resource_logs.resource.attributes.add(key="").value.string_value = "abc"
@@ -65,7 +65,27 @@ def test_expanded_bytes_are_the_sum_over_records(receiver: Receiving) -> None:
     body = request.SerializeToString()
     receiver.export(body)
     resource_bytes, scope_bytes = len(resource_logs.resource.SerializeToString()), len(b"\x0a\x01s")
-    assert receiver.accepted[0].expanded_bytes == len(body) + 2 * (resource_bytes + scope_bytes + len("u") + len("uu"))
+    beside_bytes = 1024 + resource_bytes + scope_bytes + len("u") + len("uu")
+    assert receiver.accepted[0].expanded_bytes == len(body) + 2 * beside_bytes
+
+
+@pytest.mark.parametrize("count", [20_000, 500_000], ids=["counted", "not even parsed"])
+def test_a_flood_of_empty_records_is_refused(receiver: Receiving, count: int) -> None:
+    """Two bytes each on the wire, and a row each in the tables."""
+    records = b"\x12\x00" * count
+    scope = b"\x12" + _length(len(records)) + records
+    status, _, body = receiver.post("/v1/logs", b"\x0a" + _length(len(scope)) + scope)
+    assert status == 413
+    assert b"expands to" in body
+    assert not receiver.accepted
+
+
+def _length(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
 
 
 BOMB = """

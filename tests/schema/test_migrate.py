@@ -9,7 +9,7 @@ import pytest
 
 from argus_otel.errors import SchemaError, StoreUnavailableError
 from argus_otel.schema.migrate import migrate, plan
-from argus_otel.schema.render import SchemaSettings, render
+from argus_otel.schema.render import SchemaSettings, Statement, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,3 +104,15 @@ def test_every_statement_is_parsed_and_numbered_in_order() -> None:
     names = [statement.name for statement in render(SchemaSettings())]
     assert names == sorted(names)
     assert len(set(names)) == len(names)
+
+
+def test_a_later_version_changes_a_table_once_and_keeps_its_rows(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases = fresh()
+    argus, store = databases.settings.argus_database, databases.store
+    store.execute(f"INSERT INTO {argus}.facts (session_id) VALUES ('s1')")
+    sql = f"ALTER TABLE {argus}.facts ADD COLUMN mood LowCardinality(String)"
+    later = [*render(databases.settings), Statement("399_facts_mood", "alteration", f"{argus}.facts", sql)]
+    monkeypatch.setattr("argus_otel.schema.migrate.render", lambda _: later)
+    assert [step.action for step in migrate(store, databases.settings) if step.action != "unchanged"] == ["create"]
+    assert {step.action for step in migrate(store, databases.settings)} == {"unchanged"}
+    assert store.rows(f"SELECT session_id, mood FROM {argus}.facts") == [{"session_id": "s1", "mood": ""}]

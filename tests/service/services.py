@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,13 @@ class Service:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.query(sql).splitlines()]
+
+    def metric(self, name: str) -> dict[str, float]:
+        """Return a gauge of /metrics by the value of its own label."""
+        with urllib.request.urlopen(f"http://{self.addresses['otlp_http']}/metrics", timeout=30) as response:
+            lines = response.read().decode().splitlines()
+        found = (re.search(rf'^{name}\{{.*state="(\w+)".*\}} (\S+)$', line) for line in lines)
+        return {match[1]: float(match[2]) for match in found if match}
 
     def accounting(self) -> dict[str, int]:
         answer: dict[str, int] = command(self.data_dir, "GET", "/status")["accounting"]

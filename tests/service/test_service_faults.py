@@ -7,12 +7,16 @@ import http.server
 import itertools
 import random
 import socketserver
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from services import Service, serving
 
@@ -21,7 +25,6 @@ from argus_otel.envelope import Signal, decode_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COST_USD = 0.001
 VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript")
@@ -83,36 +86,59 @@ def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None
     with serving(tmp_path / "data") as service:
         sums = service.wait_until_loaded()
         [row] = service.rows("SELECT api_request_count, cost_usd FROM argus.sessions")
+        metered = service.metric("argus_otel_accounting_records")
         stored = {int(row["request_id"][1:]) for row in service.rows("SELECT request_id FROM argus.api_requests")}
     assert len(acknowledged) > 500, "the kills must have hit a working service"
     assert acknowledged <= stored <= acknowledged | unsure
     assert (int(row["api_request_count"]), row["cost_usd"]) == (len(stored), len(stored) * COST_USD)
     assert (sums["missing"], sums["spooled"], sums["dead_lettered"]) == (0, 0, 0)
     assert sums["received"] == sums["loaded"] == len(stored)
+    assert metered == {"received": len(stored), "loaded": len(stored), "dead_lettered": 0, "spooled": 0, "missing": 0}
 
 
-def test_order_repetition_transport_and_restarts_change_no_byte(tmp_path: Path) -> None:
-    everything = [item for name in NAMES for item in [*requests(name), *content(name)]]
-    with serving(tmp_path / "reference") as service:
-        for kind, body in everything:
+EVERYTHING = [item for name in NAMES for item in [*requests(name), *content(name)]]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Every view as it is when each request came once, in order."""
+    with serving(tmp_path_factory.mktemp("reference") / "data") as service:
+        for kind, body in EVERYTHING:
             service.send(kind, body)
         service.wait_until_loaded()
-        reference = {view: service.query(f"SELECT * FROM argus.{view} ORDER BY ALL", "TSVWithNames") for view in VIEWS}
-    chance = random.Random(11)
-    shuffled = [item for item in everything for _ in range(chance.randint(1, 3))]
+        return snapshot(service)
+
+
+def snapshot(service: Service) -> dict[str, bytes]:
+    return {view: service.query(f"SELECT * FROM argus.{view} ORDER BY ALL", "TSVWithNames") for view in VIEWS}
+
+
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@given(
+    times=st.lists(st.integers(1, 3), min_size=len(EVERYTHING), max_size=len(EVERYTHING)),
+    chance=st.randoms(use_true_random=False),
+    ends=st.lists(st.sampled_from(["kill", "stop"]), max_size=3),
+)
+def test_order_repetition_transport_and_restarts_change_no_byte(
+    reference: dict[str, bytes], times: list[int], chance: random.Random, ends: list[str]
+) -> None:
+    shuffled = [item for item, count in zip(EVERYTHING, times, strict=True) for _ in range(count)]
     chance.shuffle(shuffled)
-    service = Service(tmp_path / "shuffled")
-    for count, (kind, body) in enumerate(shuffled):
-        chance.choice([service.send, service.post])(kind, body)
-        if count in (len(shuffled) // 3, 2 * len(shuffled) // 3):
-            chance.choice([service.kill, service.stop])()
-            service = Service(tmp_path / "shuffled")
-    service.wait_until_loaded()
-    try:
-        for view in VIEWS:
-            assert service.query(f"SELECT * FROM argus.{view} ORDER BY ALL", "TSVWithNames") == reference[view], view
-    finally:
-        service.kill()
+    restarts = dict(zip(chance.sample(range(len(shuffled)), len(ends)), ends, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder) / "data")
+        try:
+            for index, (kind, body) in enumerate(shuffled):
+                chance.choice([service.send, service.post])(kind, body)
+                if index in restarts:
+                    getattr(service, restarts[index])()
+                    service = Service(Path(folder) / "data")
+            service.wait_until_loaded()
+            found = snapshot(service)
+        finally:
+            service.kill()
+    for view in VIEWS:
+        assert found[view] == reference[view], view
 
 
 class Double(http.server.BaseHTTPRequestHandler):
