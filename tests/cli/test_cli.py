@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
 
@@ -22,6 +24,7 @@ from argus_otel.envelope import Envelope, Signal, encode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SECRET = "AKIAIOSFODNN7EXAMPLE"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("ARGUS_OTEL_")}
 
 
@@ -142,7 +145,11 @@ def test_migrate_lists_and_prints_without_doing(service: Service) -> None:
 def test_dead_letters_are_listed_shown_redacted_and_retried(tmp_path: Path) -> None:
     with serving(tmp_path / "data"):
         pass
-    poison = encode(Envelope(Signal.LOGS, "default", 1, 1, 0, b"\x0a\x05\xff\xff\xff"))
+    record = LogRecord(body=AnyValue(string_value=f"use {SECRET}")).SerializeToString()
+    record += b"\x32\x06\x0a\x00\x12\x02\x10\x02"  # a boolean of 2: upb lets it pass, ClickHouse does not
+    scope_logs = b"\x12" + bytes([len(record)]) + record
+    request = b"\x0a" + bytes([len(scope_logs) + 2]) + b"\x12" + bytes([len(scope_logs)]) + scope_logs
+    poison = encode(Envelope(Signal.LOGS, "default", 1, 1, 0, request))
     (tmp_path / "data" / "spool" / "0000000000009000-0000000000000000.seg").write_bytes(poison)
     with serving(tmp_path / "data") as running:
         running.wait_until_loaded()
@@ -150,6 +157,8 @@ def test_dead_letters_are_listed_shown_redacted_and_retried(tmp_path: Path) -> N
         assert (letter["signal"].lower(), letter["record_count"]) == ("logs", 1)
         shown = run("dead-letter", "show", letter["id"], data_dir=running.data_dir)
         assert json.loads(shown.stdout)["code"] == letter["code"]
+        assert "use [REDACTED:aws_access_key_id]" in str(json.loads(shown.stdout)["request"])
+        assert SECRET.encode() not in shown.stdout
         assert run("dead-letter", "show", "nope", data_dir=running.data_dir).returncode == 1
         assert run("dead-letter", "retry", data_dir=running.data_dir, stdin=b"n\n").returncode == 1, "it asks first"
         assert run("dead-letter", "retry", "--yes", data_dir=running.data_dir).returncode == 0

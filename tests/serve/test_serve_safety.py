@@ -5,11 +5,18 @@ from __future__ import annotations
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from starlette.requests import Request
 from test_serve_protocol import ask
+
+from argus_otel.serve.endpoint import Endpoint, EndpointSettings
+from argus_otel.serve.exceptions import QueryError
+from argus_otel.serve.query import Login
+from argus_otel.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,6 +235,15 @@ def test_a_client_that_does_not_read_is_cut_off(endpoint_with: Callable[..., Any
                 b"GET /?query=SELECT+number,repeat('x',500)+FROM+numbers(900000) HTTP/1.1\r\nHost: x\r\n\r\n"
             )
             assert ask(address, "SELECT 1")[0] == 200, "it waited for its turn and got it"
+
+
+@pytest.mark.parametrize(("client", "is_let_in"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
+def test_without_a_password_only_this_machine_may_ask(client: str, is_let_in: bool) -> None:
+    settings = EndpointSettings()
+    endpoint = Endpoint(settings, lambda: None, Telemetry())
+    request = Request({"type": "http", "headers": [], "client": (client, 1), "query_string": b""})
+    with nullcontext() if is_let_in else pytest.raises(QueryError, match="loopback only"):
+        endpoint._authenticate(Login("default", ""), request)
 
 
 def test_many_heads_leave_room_for_a_query(endpoint_with: Callable[..., Any]) -> None:
