@@ -62,6 +62,12 @@ LOAD_SETTINGS: dict[str, str] = {
     "query_plan_enable_optimizations": "0",  # they take longer than the views' queries, which are written in order
 }
 
+YIELDING_SETTINGS: dict[str, str] = {
+    "os_threads_nice_value_query": "10",
+    "os_threads_nice_value_materialized_view": "10",
+}
+"""A load on the embedded engine gives way to the receiver's answers; without CAP_SYS_NICE the engine ignores it."""
+
 READ_SETTINGS: dict[str, str] = {
     "max_block_size": "32768",  # with the next: a filter on sessions keeps few rows of a block, so many small ones cost
     "preferred_block_size_bytes": "10000000",
@@ -130,7 +136,7 @@ class EmbeddedStore:
             resources.as_file(resources.files("argus_otel.schema").joinpath("otlp.proto")) as proto,
             self._handle() as handle,
         ):
-            settings = {**LOAD_SETTINGS, "format_schema": f"{proto.with_suffix('')}:Envelope"}
+            settings = {**LOAD_SETTINGS, **YIELDING_SETTINGS, "format_schema": f"{proto.with_suffix('')}:Envelope"}
             rendered = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
             with handle.send_insert(f"INSERT INTO {table} SETTINGS {rendered}", "Protobuf") as inserter:
                 for chunk in _chunks(segments):

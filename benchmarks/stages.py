@@ -19,7 +19,7 @@ from argus_otel.envelope import Signal, encode
 from argus_otel.privacy.redaction import Redaction
 from argus_otel.schema.render import SchemaSettings, render
 from argus_otel.store import LOAD_SETTINGS, EmbeddedStore
-from benchmarks.receiving import measure_receiving
+from benchmarks.receiving import measure_grpc_alone, measure_receiving
 from benchmarks.traffic import envelope, sessions
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def _validation(made: Sequence[Session], runs: int) -> Stage:
 
 def _doors(session_count: int, folder: Path) -> list[Stage]:
     """gRPC and validation, then with the spool's append and fdatasync; by record, which depends on the requests' size."""
-    return [
+    alone = [Stage(f"gRPC alone, {mix}", "all", measure_grpc_alone(mix, session_count)[0]) for mix in _MIXES]
+    return alone + [
         Stage(f"{name}, {mix}", "all", measure_receiving(mix, session_count, spool_folder)[0])
         for mix in _MIXES
         for name, spool_folder in (("receive", None), ("receive + spool", folder / f"spool-{mix}"))
