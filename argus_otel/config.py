@@ -94,7 +94,7 @@ class Config(BaseSettings):
     spool_bytes_max: int = Field(
         4 * GIB, ge=16 * MIB, description="Bound of the spool; beyond it senders are told to retry."
     )
-    load_expanded_bytes_max: int = Field(96 * MIB, ge=MIB, description="Bound of one INSERT in expanded bytes.")
+    load_expanded_bytes_max: int = Field(128 * MIB, ge=MIB, description="Bound of one INSERT in expanded bytes.")
     dead_letter_bytes_max: int = Field(
         GIB, ge=MIB, description="Bound of the dead letters; the oldest are dropped first, counted."
     )

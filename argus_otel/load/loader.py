@@ -50,7 +50,7 @@ class LoadSettings:
 
     scratch_folder: Path
     """Parts of a refused batch stand here for a moment; emptied at start."""
-    expanded_bytes_max: int = 96 << 20
+    expanded_bytes_max: int = 128 << 20
     """Of one INSERT, as rows: what ClickHouse holds in memory for it is a small multiple."""
     interval_s: float = 1.0
     """From the beginning of one load to the next: the engine analyses every view anew at each INSERT, a quarter of a

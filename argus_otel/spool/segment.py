@@ -44,7 +44,7 @@ class SpoolSettings:
     """Between the first append of a group and its fdatasync: a busy disk's time, for a third of the CPU of an append."""
     segment_bytes_max: int = 8 * MIB
     """Small enough to hold in memory while a refused batch is bisected; one larger envelope is a segment alone."""
-    segment_expanded_bytes_max: int = 48 * MIB
+    segment_expanded_bytes_max: int = 64 * MIB
     """Half of a load's bound, so that a batch is never one segment too large."""
     segment_age_s_max: float = 0.2
     """A waiting loader gets the newest segment at this age; data is to be visible within 2 s."""
