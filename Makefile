@@ -23,8 +23,16 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 demo: setup
 	@$(BIN)/argus-otel demo $(if $(filter-out 0,$(KEEP)),--keep)
 
-test: setup
+test: setup $(VENV)/.installed-e2e
 	$(BIN)/pytest
+
+# The end-to-end test runs the real SDK. Where it cannot be installed that test alone is skipped, and says why: the log is
+# read by tests/e2e/sdk_needed.py. What is installed already does not move.
+$(VENV)/.installed-e2e: $(VENV)/.installed
+	@$(BIN)/python -m pip freeze --exclude-editable >$(VENV)/e2e-constraints.txt
+	@echo 'Installing claude-agent-sdk for the end-to-end test'
+	@if $(INSTALL) --quiet --retries 1 -c $(VENV)/e2e-constraints.txt -e '.[e2e]' >$(VENV)/e2e-install.log 2>&1; then touch $@; \
+	else echo 'claude-agent-sdk could not be installed, see $(VENV)/e2e-install.log'; fi
 
 lint: setup
 	$(BIN)/ruff check

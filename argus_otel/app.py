@@ -2,8 +2,8 @@
 The composition root: a configuration in, a running service out. The only place where the stages meet.
 
     receive ──append──▶ spool ◀──take── load ──insert──▶ store (embedded engine or server) ◀──query── serve
-                                                              ▲
-                                                     control (a socket in the data folder)
+                          ▲                                   ▲
+                       control (a socket in the data folder) erase
 
 Starts from the back to the front, so that nothing is accepted before it can be kept; stops from the front to the back.
 """
@@ -21,22 +21,24 @@ from typing import TYPE_CHECKING, Any
 
 from argus_otel import __version__
 from argus_otel.config import Config, read_secret
+from argus_otel.erase import Eraser
 from argus_otel.errors import ConfigError, SchemaError, StoreError, StoreUnavailableError
 from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
 from argus_otel.load.dead_letters import observe_dead_letters
 from argus_otel.privacy.redaction import load_redaction
-from argus_otel.receive import Receiver, ReceiveSettings, request_as_document
+from argus_otel.receive import Receiver, ReceiveSettings, request_as_document, without_words
 from argus_otel.schema.migrate import migrate, plan
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.serve.control import Control
 from argus_otel.serve.endpoint import Endpoint, EndpointSettings
+from argus_otel.serve.erasures import erasures_route
 from argus_otel.serve.operations import operations_routes
 from argus_otel.spool import Spool, SpoolSettings, observe_spool
 from argus_otel.store import EmbeddedStore, ServerStore, open_store
 from argus_otel.telemetry import Metric, Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
     from pathlib import Path
 
     from starlette.routing import Route
@@ -127,6 +129,7 @@ class Service:
         if isinstance(store, EmbeddedStore):
             await asyncio.to_thread(self._prepare_schema, store)
         dead_letters = self._open_dead_letters(telemetry, ledger, spool)
+        eraser = Eraser(store, lambda: self._schema, lambda is_private: _strip_letters(dead_letters, is_private))
         loader = Loader(
             spool,
             lambda segments, signal: self._insert(store, segments, signal),
@@ -134,19 +137,23 @@ class Service:
             ledger,
             telemetry,
             LoadSettings(loader_folder / "scratch", expanded_bytes_max=config.load_expanded_bytes_max),
+            on_private=eraser.wake,
         )
+        eraser.start()
+        self._later(lambda: asyncio.to_thread(eraser.close))
         loader.start()
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
         observe_spool(telemetry, spool)
-        telemetry.observe_each(
-            Metric.ACCOUNTING_RECORDS,
-            "state",
-            lambda: {**asdict(loader.accounting()), "missing": loader.accounting().missing},
-        )
+        telemetry.observe_each(Metric.ACCOUNTING_RECORDS, "state", lambda: _sums(loader))
         routes = operations_routes(self._health, telemetry)
         clickhouse_http = await self._start_endpoint(store, telemetry, routes)
-        control_socket = await self._start_control(store, loader, dead_letters)
-        receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=routes)
+        control_socket = await self._start_control(store, loader, dead_letters, spool)
+
+        def workspace_of(authorization: Callable[[], str]) -> str:
+            return receiver.workspace_of(authorization)
+
+        erasures = erasures_route(workspace_of, lambda workspace, session: self._erasure(store, workspace, session))
+        receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=[*routes, erasures])
         self._later(lambda: receiver.stop(grace_s=5.0))
         endpoints = await receiver.start()
         addresses = RunningAddresses(
@@ -192,13 +199,14 @@ class Service:
         return await endpoint.start()
 
     async def _start_control(
-        self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters
+        self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters, spool: Spool
     ) -> str:
         control = Control(
             self._config.data_dir,
             status=lambda: self._status(store, loader),
             migrate=lambda: self._migrate_again(store),
             dead_letters=dead_letters,
+            forget=lambda asked, workspace: spool.append_blocking(asked.envelope(workspace, asked.asked_at_ns)),
             show=lambda letter_id: self._show_letter(dead_letters, letter_id),
             retry=loader.retry_dead_letters,
         )
@@ -250,7 +258,6 @@ class Service:
         return {"ready": self._is_ready, "version": __version__}
 
     def _status(self, store: EmbeddedStore | ServerStore, loader: Loader) -> dict[str, Any]:
-        accounting = loader.accounting()
         try:
             version = store.rows("SELECT version() AS version")[0]["version"]
         except (StoreUnavailableError, SchemaError) as error:
@@ -260,9 +267,18 @@ class Service:
             "pid": os.getpid(),
             "dropped_records": self._dropped_records(store),
             "clickhouse_version": version,
-            "accounting": {**asdict(accounting), "missing": accounting.missing},
+            "accounting": _sums(loader),
             "loader": asdict(loader.status),
         }
+
+    def _erasure(self, store: EmbeddedStore | ServerStore, workspace: str, session_id: str) -> dict[str, Any] | None:
+        rows = store.rows(
+            "SELECT session_id, toString(asked_at) AS asked_at, toString(unreadable_at) AS unreadable_at,"
+            f" toString(gone_at) AS gone_at FROM {self._schema.argus_database}.erasures"
+            " WHERE workspace = {workspace:String} AND session_id = {session_id:String}",
+            {"workspace": workspace, "session_id": session_id},
+        )
+        return {name: _rfc3339(name, value) for name, value in rows[0].items()} if rows else None
 
     def _dropped_records(self, store: EmbeddedStore | ServerStore) -> int:
         if not self._config.drop_events:
@@ -272,6 +288,19 @@ class Service:
         except StoreError:
             return 0  # what is wrong is said elsewhere
         return int(rows[0]["dropped"])
+
+
+def _sums(loader: Loader) -> dict[str, int]:
+    accounting = loader.accounting()
+    return {**asdict(accounting), "missing": accounting.missing}
+
+
+def _strip_letters(dead_letters: DeadLetters, is_private: Container[tuple[str, str]]) -> None:
+    dead_letters.rewrite(lambda envelope: without_words(envelope, is_private))
+
+
+def _rfc3339(name: str, value: str | None) -> str | None:
+    return f"{value.replace(' ', 'T')}Z" if value and name.endswith("_at") else value
 
 
 def run(config: Config) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import json
-import math
 import os
 import sys
 import time
@@ -22,7 +21,11 @@ from urllib.parse import quote
 import typer
 
 from argus_otel import __version__
-from argus_otel.errors import ArgusError, ConfigError
+from argus_otel.errors import ConfigError
+from argus_otel.plugin.commands import OursFirst, claude, plugin_app
+from argus_otel.terminal import Format, Output, Yes
+from argus_otel.terminal import failures as _failures
+from argus_otel.terminal import show as _print
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +45,8 @@ letters_app = typer.Typer(
     help="What ClickHouse refuses for good is set aside here, payload by payload.", no_args_is_help=True
 )
 app.add_typer(letters_app, name="dead-letter")
-
-
-class Format(enum.StrEnum):
-    """How rows are printed."""
-
-    TABLE = "table"
-    JSON = "json"
+app.add_typer(plugin_app, name="plugin")
+app.command(cls=OursFirst)(claude)
 
 
 class Sort(enum.StrEnum):
@@ -74,8 +72,6 @@ Url = Annotated[
 ClickHouse = Annotated[
     Optional[str], typer.Option("--clickhouse", help="URL of a ClickHouse server to read from, with user and password.")
 ]
-Output = Annotated[Format, typer.Option("--format", help="How to print rows.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def main() -> NoReturn:
@@ -305,6 +301,99 @@ def capture(context: typer.Context) -> None:
     raise typer.Exit(capture_main(context.args, sys.stdin.buffer, os.environ))
 
 
+@app.command()
+def forget(
+    session_id: Annotated[str, typer.Option("--session", metavar="ID", help="The session's whole id.")],
+    workspace: Annotated[str, typer.Option(help="Its workspace.")] = "default",
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is gone.")] = 30.0,
+    yes: Yes = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Make a session private: its text disappears from the views at once and from the disk in seconds; numbers stay."""
+    with _failures():
+        from argus_otel.forget import ask, erasure, wait_until
+        from argus_otel.store import ServerStore
+
+        settings = _load({"data_dir": data_dir}, config)
+        server = settings.clickhouse if settings.clickhouse != "embedded" else None
+        reader = ServerStore(server or _endpoint_of_service(settings))
+        argus = settings.argus_database
+        rows = reader.rows(
+            f"SELECT count() AS known FROM {argus}.session_facts WHERE workspace = {{w:String}} AND session_id = {{s:String}}",
+            {"w": workspace, "s": session_id},
+        )
+        is_known = rows[0]["known"] > 0
+        if not yes:
+            doubt = (
+                ""
+                if is_known
+                else f" No session of this id is known in workspace {workspace}; what comes later is covered."
+            )
+            typer.confirm(f"Delete the text of session {session_id} for good?{doubt}", abort=True)
+        ask(settings.data_dir, workspace, session_id)
+
+        def told(column: str) -> bool:
+            found = erasure(reader, argus, workspace, session_id)
+            return found is not None and found[column] is not None
+
+        if not wait_until(lambda: told("unreadable_at"), max(wait, 1.0)):
+            typer.echo(f"{session_id} is asked to be forgotten, durably; ClickHouse has not taken it up yet")
+        elif not wait_until(lambda: told("gone_at"), wait):
+            typer.echo(f"{session_id} is unreadable; its text is being deleted: see argus.erasures")
+        else:
+            typer.echo(f"{session_id} is forgotten: its text is unreadable and gone, its numbers stay")
+        reader.close()
+
+
+@app.command("import")
+def import_(
+    path: Annotated[
+        Path, typer.Argument(help="A transcript (.jsonl), a project's folder, a whole `projects` folder or ~/.claude.")
+    ],
+    endpoint: Annotated[
+        Optional[str],
+        typer.Option(help="OTLP/HTTP receiver (ARGUS_OTEL_ENDPOINT, else the running service, else port 4318 here)."),
+    ] = None,
+    token_file: Annotated[Optional[Path], typer.Option(help="File with the bearer token for it.")] = None,
+    capture_level: Annotated[
+        Optional[str], typer.Option(help="full, or metadata: no text (ARGUS_OTEL_CAPTURE_LEVEL, else full).")
+    ] = None,
+    redaction: Annotated[bool, typer.Option(help="Replace what looks like a secret before it is sent.")] = True,
+    since: Annotated[Optional[str], typer.Option(help="Only records of the last, e.g. 24h, 7d.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send what was imported before, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing, only count.")] = False,
+    state: Annotated[Optional[Path], typer.Option(help="File that keeps what was imported.")] = None,
+    output: Output = Format.TABLE,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Send transcripts that are on this machine, as if they had been captured while they happened."""
+    with _failures():
+        from rich.console import Console
+
+        from argus_otel import importing
+        from argus_otel.query.present import rows_table
+
+        settings = importing.settings_of(os.environ, capture_level, redaction=redaction)
+        since_s = _duration_s(since)
+        order = importing.Order(
+            path.expanduser(),
+            settings,
+            importing.destination_of(endpoint, token_file, settings, _load({"data_dir": data_dir}, config), os.environ),
+            state or importing.default_state_file(os.environ),
+            again,
+            dry_run,
+            time.time_ns() - since_s * 10**9 if since_s is not None else 0,
+        )
+        with importing.progress_bar(Console(stderr=True)) as progress:
+            summary = importing.import_transcripts(order, progress)
+        told = summary.as_json() if output is Format.JSON else summary.rows()
+        _print(told, output, lambda: rows_table(summary.rows()))
+        if summary.refused:
+            raise typer.Exit(1)
+
+
 @letters_app.command("list")
 def list_letters(output: Output = Format.TABLE, data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List the dead letters, oldest first."""
@@ -408,42 +497,3 @@ def _endpoint_of_service(settings: Config) -> str:
     password = read_secret(settings.clickhouse_http_password_file)
     login = f"{settings.clickhouse_http_user}:{quote(password, safe='')}@" if password else ""
     return f"http://{login}{read_run_file(settings.data_dir)['clickhouse_http']}"
-
-
-def _print(rows: Any, output: Format, table: Any) -> None:
-    if output is Format.JSON:
-        typer.echo(json.dumps(_as_json(rows), ensure_ascii=False, indent=2))
-        return
-    from rich.console import Console
-
-    Console().print(table())
-
-
-def _as_json(value: Any) -> Any:
-    """Return what JSON can hold: times as RFC 3339, what is no number as null."""
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    if isinstance(value, datetime):
-        return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except ConfigError as error:
-        typer.echo(_told(error), err=True)
-        raise typer.Exit(2) from None
-    except ArgusError as error:
-        typer.echo(_told(error), err=True)
-        raise typer.Exit(1) from None
-
-
-def _told(error: ArgusError) -> str:
-    # A sender's id may be in it, and with it what a terminal would obey.
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in f"argus-otel: {error}")

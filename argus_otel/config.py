@@ -186,10 +186,21 @@ NOT_SETTINGS = frozenset(
     {
         "ARGUS_OTEL_CONFIG",
         "ARGUS_OTEL_URL",
+        "ARGUS_OTEL_CLAUDE",
+        "ARGUS_OTEL_PYTHON",
         "ARGUS_OTEL_ENDPOINT",
         "ARGUS_OTEL_TOKEN",
         "ARGUS_OTEL_CAPTURE_LEVEL",
         "ARGUS_OTEL_VALUE_BYTES_MAX",
+        "ARGUS_OTEL_EXCLUDE_TOOLS",
+        "ARGUS_OTEL_EXCLUDE_PATHS",
+        "ARGUS_OTEL_EXCLUDE_PROJECTS",
+        "ARGUS_OTEL_REDACTION",
+        "ARGUS_OTEL_ANNOUNCE",
+        "ARGUS_OTEL_PRIVATE",
+        "ARGUS_OTEL_TRANSCRIPT",
+        "ARGUS_OTEL_CAPTURE_SPOOL_BYTES_MAX",
+        "ARGUS_OTEL_CAPTURE_SPOOL_AGE_S_MAX",
     }
 )
 """Variables of the same prefix that the commands and the capture plugin read themselves."""

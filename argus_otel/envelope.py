@@ -9,6 +9,8 @@ the request's own bytes, which are never decoded again in Python:
     │ length │ string        │ fixed64            fixed64          fixed64            fixed32  │ logs|traces|metrics │
     └────────┴───────────────┴───────────────────────────────────────────────────────────────┴─────────────────────┘
 
+A control (field 6) asks something of argus-otel itself; it is as durable as data, and loaded before the data of its batch.
+
 A sequence of them is ClickHouse's `Protobuf` input format. The checksum (zlib.crc32 of the request's bytes) is read by
 recovery only; ClickHouse skips fields that the landing table does not name.
 """
@@ -28,8 +30,9 @@ DEFAULT_WORKSPACE = "default"
 
 
 class Signal(enum.Enum):
-    """A signal of OTLP and the field of `Envelope` that holds its request."""
+    """What an envelope holds, a signal of OTLP or a control, and the field of `Envelope` that holds it; loaded in this order."""
 
+    CONTROL = 6
     LOGS = 10
     TRACES = 11
     METRICS = 12
@@ -40,8 +43,8 @@ class Envelope:
     """
     One accepted request with what the loader must know about it.
 
-    `request` is a serialized Export{Logs,Trace,Metrics}ServiceRequest; `record_count` counts log records, spans or data
-    points; `expanded_bytes` bounds what the request becomes in the tables (resource and scope repeated per record).
+    `request` is a serialized Export{Logs,Trace,Metrics}ServiceRequest, or a Control; `record_count` counts log records,
+    spans or data points; `expanded_bytes` bounds what the request becomes in the tables (resource and scope repeated per record).
     """
 
     signal: Signal

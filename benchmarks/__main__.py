@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.hook import measure_hook
 from benchmarks.path import saturate, steady
 from benchmarks.report import machine, median, table
 from benchmarks.stages import measure_stages
@@ -85,11 +86,19 @@ def views(size: Size) -> list[Any]:
     return list(rows)
 
 
+def hook(size: Size) -> list[Any]:
+    """What a session waits for at each hook."""
+    rows = measure_hook(max(30, 10 * size.runs))
+    print(table("The blocking part of a hook (wall time of the process)", rows))
+    return list(rows)
+
+
 BENCHMARKS: dict[str, Callable[[Size], list[Any]]] = {
     "path": path,
     "latency": latency,
     "stages": stages,
     "views": views,
+    "hook": hook,
 }
 
 

@@ -1,22 +1,23 @@
 """
-`argus-otel capture`: one hook's JSON on stdin -> OTLP/HTTP.
+`argus-otel capture`: one hook's JSON on stdin -> the spool, and from there by a shipper to the receiver, as the plugin does.
 
-As a hook it prints nothing and exits 0 whatever happens: stdout would go into the session, exit code 2 would block it.
-`--check` is for people: it explains on stderr and exits 1 if the records did not arrive.
+As a hook it prints nothing and exits 0 whatever happens, the answer to `/private` excepted: other output would go into
+the session, exit code 2 would block it. `--check` is for people: it sends at once, past the spool, explains on stderr and
+exits 1 if the records did not arrive.
 """
 
 from __future__ import annotations
 
-import json
-import os.path
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from argus_otel.capture import private
 from argus_otel.capture.errors import CaptureError, HookInputError
-from argus_otel.capture.otlp import encode
-from argus_otel.capture.records import content_records
-from argus_otel.capture.settings import capture_settings, ship_settings
+from argus_otel.capture.hook import INPUT_BYTES_MAX, parse, record, state_folder, state_folders
+from argus_otel.capture.log import note
+from argus_otel.capture.prepare import encoded, prepare, private_record, request_of, run_of
+from argus_otel.capture.settings import ShipSettings, is_opted_out, load_settings, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,70 +26,103 @@ if TYPE_CHECKING:
 _USAGE = """\
 usage: argus-otel capture [--check] < hook.json
 
-Send what a hook of Claude Code or the Agent SDK is told to argus-otel. As a hook: prints nothing, exits 0.
+Record what a hook of Claude Code or the Agent SDK is told, without the plugin. As a hook: prints nothing but the answer to
+/private, exits 0; the record is sent by a process that stays in the background.
 
-  --check   explain on stderr what was sent or why not, exit 1 if it did not arrive
+  --check   send it now; explain on stderr what was sent or why not, exit 1 if it did not arrive
 
-environment:
+environment, before ~/.config/argus-otel/capture.json with keys of the same names in lower case:
   ARGUS_OTEL_ENDPOINT          OTLP/HTTP receiver (http://127.0.0.1:4318)
   ARGUS_OTEL_TOKEN             bearer token, or
   ARGUS_OTEL_TOKEN_FILE        a file that holds it
   ARGUS_OTEL_CAPTURE_LEVEL     full, metadata (no text) or off (full)
   ARGUS_OTEL_VALUE_BYTES_MAX   longer values keep head and tail (65536)
+  ARGUS_OTEL_EXCLUDE_TOOLS, ARGUS_OTEL_EXCLUDE_PATHS, ARGUS_OTEL_EXCLUDE_PROJECTS
+                               shell patterns, separated by commas
+  ARGUS_OTEL_REDACTION         replace what looks like a secret (true)
+  ARGUS_OTEL_PRIVATE           every session is private from its start (false)
+  ARGUS_OTEL_ANNOUNCE          a line at the start of a session says what is captured (false)
+  ARGUS_OTEL_TRANSCRIPT        complete text from the session's transcript (false)
+  ARGUS_OTEL_CAPTURE_SPOOL_BYTES_MAX, ARGUS_OTEL_CAPTURE_SPOOL_AGE_S_MAX
+                               bounds of what waits on disk (256 MiB, 7 days)
 """
-_FILE_BYTES_MAX = 1024 * 1024
 
 
 def main(argv: Sequence[str], stdin: BinaryIO, environ: Mapping[str, str]) -> int:
     """
     Run the command and return the exit code: 0, or 1 with `--check` or with arguments that do not exist. Never 2.
 
-    Writes nothing to stdout; reads `stdin` to its end. Only the variables that `capture_settings`, `ship_settings` and
-    `content_records` name are read from `environ`.
+    Reads `stdin` to its end. Of `environ` only what `hook` and `settings` name is read.
     """
-    is_check = list(argv) == ["--check"]
-    if argv and not is_check:
+    if list(argv) == ["--check"]:
+        return _check(stdin, environ)
+    if argv:
         sys.stderr.write(_USAGE)
         return 0 if argv[0] in ("-h", "--help") else 1
     try:
-        outcome = _capture(stdin, environ)
-    except Exception as error:  # the session goes on whatever happens here
-        # Another exception's text may quote what it stumbled over: content.
-        outcome = str(error) if isinstance(error, CaptureError) else f"a defect of argus-otel: {type(error).__name__}"
-        exit_code = 1
-    else:
-        exit_code = 0
-    if not is_check:
-        return 0
+        _record(stdin, environ)
+    except Exception as error:
+        _note_safely(environ, f"a hook was not recorded: {_explained(error)}")
+    return 0
+
+
+def _record(stdin: BinaryIO, environ: Mapping[str, str]) -> None:
+    at_ns = time.time_ns()
+    told = stdin.read(INPUT_BYTES_MAX + 1)
+    if len(told) > INPUT_BYTES_MAX:
+        raise HookInputError(f"it is told more than {INPUT_BYTES_MAX} bytes")
+    hook = parse(told) if told.strip() else {}
+    event = hook.get("hook_event_name") if isinstance(hook, dict) else None
+    answer = record(event if isinstance(event, str) else "", told, at_ns, environ)
+    if answer:
+        sys.stdout.write(answer.decode())
+        sys.stdout.flush()
+
+
+def _check(stdin: BinaryIO, environ: Mapping[str, str]) -> int:
+    try:
+        outcome, exit_code = _sent(stdin, environ), 0
+    except Exception as error:
+        outcome, exit_code = _explained(error), 1
     sys.stderr.write(f"argus-otel capture: {outcome}\n")
     return exit_code
 
 
-def _capture(stdin: BinaryIO, environ: Mapping[str, str]) -> str:
+def _sent(stdin: BinaryIO, environ: Mapping[str, str]) -> str:
     at_ns = time.time_ns()
-    settings = capture_settings(environ)
-    destination = ship_settings(environ)
-    spans = content_records(_read_hook(stdin), at_ns, environ, settings, _read_file)
+    settings = load_settings(environ)
+    destination = ShipSettings(settings.endpoint, token_of(settings))
+    run = run_of(stdin.read(), at_ns, environ)
+    if run.asks_for_privacy:
+        prompt_id = run.told.get("prompt_id")
+        spans = private_record(run.session_id, at_ns, prompt_id if isinstance(prompt_id, str) else "")
+    elif _is_private(run.session_id, environ) or is_opted_out(settings, run.project, environ):
+        return "nothing to send: this session is private"
+    else:
+        spans = prepare(run, settings)
     if not spans:
         return "nothing to send for this hook at this capture level"
     from argus_otel.capture.ship import ship  # an HTTP client costs more at start than all the rest
 
-    ship(encode(spans), destination)
+    ship(request_of([encoded(spans)]), destination)
     return f"sent {', '.join(span.name for span in spans)} to {destination.endpoint}"
 
 
-def _read_hook(stdin: BinaryIO) -> object:
-    data = stdin.read()
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise HookInputError(f"stdin holds {len(data)} bytes that are no JSON: pipe in what a hook is told") from error
+def _is_private(session_id: str, environ: Mapping[str, str]) -> bool:
+    return any(private.marker_name(session_id) in private.names(state) for state in state_folders(environ))
 
 
-def _read_file(path: str) -> bytes | None:
+def _explained(error: Exception) -> str:
+    # Another exception's text may quote what it stumbled over: content.
+    if isinstance(error, CaptureError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"a defect of argus-otel: {type(error).__name__}"
+
+
+def _note_safely(environ: Mapping[str, str], text: str) -> None:
     try:
-        with open(os.path.expanduser(path), "rb") as file:  # noqa: PTH111, PTH123 - pathlib costs milliseconds at start
-            data = file.read(_FILE_BYTES_MAX + 1)
+        note(state_folder(environ), text)
     except OSError:
-        return None
-    return data if len(data) <= _FILE_BYTES_MAX else None
+        return

@@ -1,7 +1,8 @@
 """
 What one run of a hook says -> its records: one function per hook, in the order of a session.
 
-A hook that repeats what others say (PostToolBatch) or that no record is defined for says nothing here.
+A hook that repeats what others say (PostToolBatch; UserPromptExpansion, after the UserPromptSubmit of the same prompt) or
+that no record is defined for says nothing here.
 
 Source: argus_otel/demo/recordings/*/hooks.jsonl, and Claude Code's hooks reference where no recording has the hook.
 """
@@ -12,22 +13,25 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from argus_otel.capture.content import EMPTY, Content, as_text, measure
-from argus_otel.capture.skills import skill_hash
+from argus_otel.capture.skills import files_hash, find_skill, list_nothing
+from argus_otel.capture.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from argus_otel.capture.otlp import AttributeValue
+    from argus_otel.capture.redact import Rule
     from argus_otel.capture.settings import CaptureSettings
-    from argus_otel.capture.skills import ReadFile
+    from argus_otel.capture.skills import ListFiles, ReadFile
 
-    Attributes = dict[str, AttributeValue | None]
-    """None and the empty string are not sent."""
+    Attributes = dict[str, AttributeValue | Content | None]
+    """Of content its text is sent; None and the empty string are not."""
 
 _PRIVATE = re.compile(r"/(\S+:)?private")
 _COMMAND = re.compile(r"/(\S+)")
 _MACHINE_PROMPT = "<task-notification>"
+_LABEL = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 _WHOLE_MAX = 2**53  # the largest whole number that JavaScript counts to
 
 
@@ -39,6 +43,8 @@ class Hook(NamedTuple):
     env: Mapping[str, str]
     settings: CaptureSettings
     read_file: ReadFile
+    list_files: ListFiles = list_nothing
+    rules: Sequence[Rule] = ()
 
     def __repr__(self) -> str:
         return f"Hook({self.text('hook_event_name')})"
@@ -51,7 +57,12 @@ class Hook(NamedTuple):
     def measured(self, name: str) -> Content:
         """Return a field of any type as content."""
         value = self.input.get(name)
-        return EMPTY if value is None else measure(value, self.settings)
+        return EMPTY if value is None else measure(value, self.settings, self.rules)
+
+    @property
+    def project(self) -> str:
+        """Return the folder of the project; empty if it is not known."""
+        return self.env.get("CLAUDE_PROJECT_DIR") or self.text("cwd")
 
 
 class Record(NamedTuple):
@@ -74,7 +85,10 @@ def records_of(hook: Hook) -> list[Record]:
 
 
 def _session_start(hook: Hook) -> list[Record]:
-    about: Attributes = {"argus.start.source": hook.text("source"), "argus.cwd": hook.measured("cwd").text}
+    about: Attributes = {"argus.start.source": hook.text("source"), "argus.cwd": hook.measured("cwd")}
+    found = versions(hook.project, hook.read_file, hook.list_files)
+    about.update({f"argus.version.{name}": version for name, version in found.hashes.items()})
+    about["argus.versions.left_out"] = found.left_out or None
     return [Record("session_start", None, about)]
 
 
@@ -90,15 +104,15 @@ def _user_prompt(hook: Hook) -> list[Record]:
     }
     command = _COMMAND.match(prompt)
     if command:
-        # A skill that its user typed fires no tool hook; a command that is no skill has no SKILL.md.
+        # A skill that its user typed fires no tool hook; a command that is built in has no file.
         skill = _skill(hook, command.group(1))
-        about.update(skill if skill["argus.skill.hash"] else {})
+        about.update(skill if "argus.skill.hash" in skill else {})
     return [Record("user_prompt", key, about, content)]
 
 
 def _tool_call(hook: Hook) -> list[Record]:
     content = hook.measured("tool_input")
-    about = {**_tool(hook), "gen_ai.tool.call.arguments": content.text}
+    about = {**_tool(hook), "gen_ai.tool.call.arguments": content}
     return [Record("tool_call", _key(hook.text("tool_use_id")), about, content)]
 
 
@@ -113,7 +127,7 @@ def _tool_result(hook: Hook) -> list[Record]:
         "argus.tool.success": is_success,
         "argus.tool.duration_ms": duration_ms,
         "argus.tool.is_interrupt": is_interrupt if isinstance(is_interrupt, bool) else None,
-        "gen_ai.tool.call.result" if is_success else "argus.tool.error": content.text,
+        "gen_ai.tool.call.result" if is_success else "argus.tool.error": content,
     }
     return [Record("tool_result", _key(hook.text("tool_use_id")), about, content, duration_ms or 0)]
 
@@ -123,8 +137,8 @@ def _permission(hook: Hook) -> list[Record]:
     content = hook.measured("tool_input")
     about = {
         **_tool(hook),
-        "argus.permission.input": content.text,
-        "argus.permission.reason": hook.measured("reason").text,
+        "argus.permission.input": content,
+        "argus.permission.reason": hook.measured("reason"),
     }
     key = _key(hook.text("hook_event_name"), hook.text("tool_use_id"))
     return [Record("permission", key, about, content)]
@@ -176,15 +190,27 @@ def _compaction(hook: Hook) -> list[Record]:
     is_done = hook.text("hook_event_name") == "PostCompact"
     content = hook.measured("compact_summary" if is_done else "custom_instructions")
     key = "argus.compaction.summary" if is_done else "argus.compaction.instructions"
-    return [Record("compaction", None, {"trigger": hook.text("trigger"), key: content.text}, content)]
+    return [Record("compaction", None, {"trigger": hook.text("trigger"), key: content}, content)]
 
 
 def _notification(hook: Hook) -> list[Record]:
     content = hook.measured("message")
     about: Attributes = {
         "argus.notification.type": hook.text("notification_type"),
-        "argus.notification.title": hook.measured("title").text,
-        "argus.notification.message": content.text,
+        "argus.notification.title": hook.measured("title"),
+        "argus.notification.message": content,
+    }
+    return [Record("notification", None, about, content)]
+
+
+def _stop_failure(hook: Hook) -> list[Record]:
+    # The words of an API error are the client's, not the assistant's.
+    content = hook.measured("last_assistant_message" if hook.text("last_assistant_message") else "error_details")
+    error = hook.text("error")
+    about: Attributes = {
+        "argus.notification.type": "stop_failure",
+        "argus.notification.message": content,
+        "error.type": error if _LABEL.fullmatch(error) else "unknown",
     }
     return [Record("notification", None, about, content)]
 
@@ -209,9 +235,12 @@ def _tool(hook: Hook) -> Attributes:
     return about
 
 
-def _skill(hook: Hook, name: str) -> dict[str, str]:
-    project = hook.env.get("CLAUDE_PROJECT_DIR") or hook.text("cwd")
-    return {"argus.skill.name": name, "argus.skill.hash": skill_hash(name, project, hook.read_file)}
+def _skill(hook: Hook, name: str) -> Attributes:
+    found = find_skill(name, hook.project, hook.read_file)
+    if not found:
+        return {"argus.skill.name": name}
+    files = files_hash(found.folder, hook.read_file, hook.list_files) if found.folder else ""
+    return {"argus.skill.name": name, "argus.skill.hash": found.hash, "argus.skill.files.hash": files}
 
 
 def _message(role: str, content: Content, **more: str) -> str:
@@ -237,6 +266,7 @@ _SAYS: Mapping[str, Callable[[Hook], list[Record]]] = {
     "PermissionDenied": _permission,
     "MessageDisplay": _message_display,
     "Stop": _stop,
+    "StopFailure": _stop_failure,
     "SubagentStart": _subagent_start,
     "SubagentStop": _subagent_stop,
     "PreCompact": _compaction,

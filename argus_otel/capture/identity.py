@@ -11,7 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 
@@ -38,15 +41,22 @@ def prompt_identity(session_id: str, prompt_id: str) -> str:
     return identity(session_id, "user_prompt", prompt_id)
 
 
-def place(session_id: str, prompt_id: str, traceparent: str) -> Place:
+def place(
+    session_id: str, prompt_id: str, traceparent: str, above: Sequence[str] = (), own_identity: str = ""
+) -> Place:
     """
     Return where a record hangs: below the native span that TRACEPARENT names, else in a trace of its turn's own, below
-    the prompt; what belongs to no prompt hangs in a trace of the session.
+    the prompt; what belongs to no prompt is in a trace of its own.
+
+    `above` are the identities of the records between the prompt and this one, `own_identity` is that of the record.
 
     Source: W3C Trace Context, "traceparent header"; a value that is not one is ignored.
     """
     native = _TRACEPARENT.fullmatch(traceparent)
     if native:
         return Place(native.group(1), native.group(2))
-    parent = span_id(prompt_identity(session_id, prompt_id)) if prompt_id else ""
-    return Place(identity(session_id, "trace", prompt_id), parent)
+    if prompt_id:
+        trace_id, way = identity(session_id, "trace", prompt_id), (prompt_identity(session_id, prompt_id), *above)
+    else:
+        trace_id, way = (*above, own_identity)[0], tuple(above)
+    return Place(trace_id, span_id(way[-1]) if way and way[-1] != own_identity else "")

@@ -7,15 +7,17 @@ the session and the token to a host that nobody named.
 
 from __future__ import annotations
 
+import email.utils
 import gzip
 import http.client
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from argus_otel.capture.errors import ShipError
+from argus_otel.capture.errors import ReceiverFailedError, RefusedError, RejectedError, ShipError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ANSWER_BYTES_MAX = 64 * 1024
+# 401 and 403: a token may be put right. 404 and a redirect: so may an address. The rest is OTLP's own list.
+_RETRYABLE = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -36,27 +40,65 @@ def ship(body: bytes, settings: ShipSettings) -> None:
     POST the body of an ExportTraceServiceRequest in OTLP-JSON; returns once the receiver acknowledged all of it.
 
     Raises:
-        ShipError: it did not; sending the same body again is safe, as its spans keep their identities.
+        RejectedError: it took all but some records, which it never will.
+        RefusedError: it took nothing and never will.
+        ReceiverFailedError: it failed over it.
+        ShipError: any other reason; retryable.
     """
     url = f"{settings.endpoint}/v1/traces"
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     if settings.token:
         headers["Authorization"] = f"Bearer {settings.token}"
+    shown = _without_password(url)
     try:
-        request = urllib.request.Request(url, gzip.compress(body), headers)  # noqa: S310 - settings allow http(s) only
+        request = urllib.request.Request(url, gzip.compress(body, 6), headers)  # noqa: S310 - settings allow http(s) only
         with _opener(url).open(request, timeout=settings.timeout_s) as answer:
             rejected = _rejected_count(answer.read(_ANSWER_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:
-            hint = "is this an OTLP/HTTP receiver?" if error.code == 404 else "look at its log, or at the token"
-            raise ShipError(f"{url} answered {error.code} {error.reason}: {hint}") from error
+            raise _refusal(shown, error) from error
     except http.client.HTTPException as error:
-        raise ShipError(f"{url} answers no HTTP: is it the port of OTLP/gRPC? OTLP/HTTP has its own, 4318") from error
+        raise ShipError(f"{shown} answers no HTTP: is it the port of OTLP/gRPC? OTLP/HTTP has its own, 4318") from error
     except (OSError, ValueError) as error:  # a wait that timed out, a refused connection, a URL or token of odd bytes
-        reason = getattr(error, "reason", error)
-        raise ShipError(f"{url} was not reached: {reason}: is the service running, is the endpoint right?") from error
+        raise ShipError(
+            f"{shown} was not reached: {_why(error)}: is the service running, is the endpoint right?"
+        ) from error
     if rejected:
-        raise ShipError(f"{url} rejected {rejected} records for good")
+        raise RejectedError(f"{shown} rejected {rejected} records for good", rejected)
+
+
+def _refusal(url: str, error: urllib.error.HTTPError) -> ShipError:
+    status = error.code
+    hint = "is this an OTLP/HTTP receiver?" if status == 404 else "look at its log, or at the token"
+    message = f"{url} answered {status} {error.reason}: {hint}"
+    if status in _RETRYABLE or status < 400:
+        return ShipError(message, _seconds(error.headers.get("Retry-After")))
+    return RefusedError(message) if status < 500 else ReceiverFailedError(message)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read Retry-After: seconds or a date."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after)) if retry_after.strip().isdigit() else _until(retry_after)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _until(date: str) -> float:
+    return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - time.time())
+
+
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", error)
+    # A header of odd bytes is quoted by its error, and one header is the token.
+    return str(reason) if isinstance(reason, (OSError, str)) else type(reason).__name__
+
+
+def _without_password(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
@@ -69,5 +111,5 @@ def _rejected_count(answer: bytes) -> int:
     """Read `partial_success` of an ExportTraceServiceResponse; an answer that says nothing rejects nothing."""
     try:
         return int(json.loads(answer)["partialSuccess"]["rejectedSpans"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 0

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from argus_otel.envelope import Envelope, decode_all
+from argus_otel.envelope import Envelope, decode_all, encode
 from argus_otel.errors import UnknownDeadLetterError
 from argus_otel.load.spooled import read_all
 from argus_otel.telemetry import Metric
@@ -68,6 +68,7 @@ class DeadLetter:
     record_count: int
     received_at_ns: int
     request_bytes: int
+    """As received; words that were erased since are not taken off."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -197,6 +198,28 @@ class DeadLetters:
                 self._release(letter)
         return tuple(letters)
 
+    def rewrite(self, change: Callable[[Envelope], Envelope]) -> int:
+        """
+        Replace the envelopes that `change` returns another for, and return how many; each file is whole at any instant.
+
+        Raises:
+            OSError: those before are changed; doing it again does no harm.
+        """
+        count = 0
+        with self._lock:
+            for letter in list(self._letters.values()):
+                path = self._envelope_path(letter.id)
+                [(_, _, envelope)] = decode_all(path.read_bytes())
+                changed = change(envelope)
+                if changed is not envelope:
+                    temporary = path.with_suffix(".tmp")
+                    _write(temporary, encode(changed))
+                    temporary.replace(path)
+                    count += 1
+            if count:
+                _sync_folder(self._settings.folder)
+        return count
+
     def _hold(self, letter: DeadLetter) -> None:
         self._letters[letter.id] = letter
         self._held_records += letter.record_count
@@ -241,6 +264,8 @@ class DeadLetters:
 
     def _recover(self, spooled: Container[int]) -> list[DeadLetter]:
         letters = []
+        for path in self._settings.folder.glob("*.tmp"):
+            path.unlink()  # of a rewriting that was cut short
         for path in self._settings.folder.glob("*.json"):
             letter = _read_reason(path)
             if letter is None:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from argus_otel.envelope import TornEnvelopeError
+from argus_otel.envelope import Signal, TornEnvelopeError
 from argus_otel.errors import StoreRefusedError
 from argus_otel.load.accounting import Accounting
 from argus_otel.load.isolation import RefusalStreak, isolate
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from argus_otel.envelope import Signal
     from argus_otel.load.dead_letters import DeadLetter, DeadLetters
     from argus_otel.load.isolation import Refused
     from argus_otel.load.ledger import Ledger
@@ -88,6 +87,7 @@ class Loader:
     Args:
         insert: loads one signal of files of envelopes in one INSERT, blocking. Raises StoreRefusedError for a code that
             is listed as permanent; any other error counts as retryable.
+        on_private: called after a batch that held a control, or of which something was set aside: words may be left.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Loader:
         telemetry: Telemetry,
         settings: LoadSettings,
         *,
+        on_private: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._queue = queue
@@ -107,6 +108,7 @@ class Loader:
         self._ledger = ledger
         self._telemetry = telemetry
         self._settings = settings
+        self._on_private = on_private
         self._clock_ns = clock_ns
         self._scratch = Scratch(settings.scratch_folder)
         self._streak = RefusalStreak(settings.refused_in_a_row_max)
@@ -171,7 +173,7 @@ class Loader:
     def _load(self, segments: Sequence[LoadableSegment]) -> None:
         signals = {signal for segment in segments for signal in segment.signals}
         refused: list[Refused] = []
-        # One signal after the other, each patiently: a broken table does not repeat the rows of the others.
+        # One signal after the other, control first, each patiently: a broken table does not repeat the rows of the others.
         for signal in sorted(signals, key=lambda signal: signal.value):
             holding = [segment for segment in segments if signal in segment.signals]
             if self._load_files([segment.path for segment in holding], signal) is not None:
@@ -182,6 +184,8 @@ class Loader:
                 of_signal = [envelope for envelope in envelopes if envelope.signal is signal]
                 refused += isolate(of_signal, self._load_part, self._hold, self._streak)
         self._patiently(lambda: self._settle(segments, refused))
+        if Signal.CONTROL in signals or refused:
+            self._on_private()
 
     def _load_files(self, paths: Sequence[Path], signal: Signal) -> Refusal | None:
         def insert() -> None:

@@ -94,6 +94,12 @@ def is_not_content(key: str) -> str:
     return f"({key} IN ({keys}) OR {prefixes})"
 
 
+def is_content(key: str) -> bool:
+    """Is the value of this attribute key content? An unlisted key is."""
+    content = content_list()
+    return key not in content["not_content"] and not key.startswith(tuple(content["not_content_prefixes"]))
+
+
 def quote(text: str) -> str:
     """Return `text` as a ClickHouse string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"

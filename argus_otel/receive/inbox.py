@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from argus_otel.envelope import DEFAULT_WORKSPACE
 from argus_otel.errors import ArgusError, BodyTooLargeError, UnauthenticatedError
 from argus_otel.receive.errors import OverloadedError
+from argus_otel.receive.opt_out import erasures_asked
 from argus_otel.receive.status import refusal_of
 from argus_otel.telemetry import Metric
 
@@ -110,6 +111,9 @@ class Inbox:
         envelope = await self._validate(spec, encoding, body, workspace)
         if envelope is None:
             return
+        for asked in erasures_asked(envelope):
+            # Durable before the request that asks: a sender that hears of no success asks again.
+            await self._accept(asked.envelope(workspace, envelope.received_at_ns))
         await self._accept(envelope)
         labels = {"signal": spec.name, "transport": transport}
         self._telemetry.add(Metric.RECEIVED_RECORDS, envelope.record_count, **labels)

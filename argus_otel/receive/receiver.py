@@ -49,6 +49,7 @@ class Receiver:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         inbox = Inbox(settings, accept, telemetry, clock_ns)
+        self.workspace_of = inbox.workspace_of
         self._grpc = GrpcListener(settings, inbox)
         self._http = HttpListener(settings, inbox, extra_routes)
 

@@ -12,17 +12,22 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import jinja2
 
-from argus_otel.privacy.redaction import Redaction, load_redaction, quote
+from argus_otel.privacy.redaction import Redaction, is_not_content, load_redaction, quote
 from argus_otel.schema.prices import model_prices
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
 Kind = Literal["table", "alteration", "materialized_view", "view"]
+
+PARTS_GONE_AT_ONCE = (
+    "old_parts_lifetime = 1, cleanup_delay_period = 1, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 1, "
+    "merge_tree_clear_old_parts_interval_seconds = 1, min_rows_to_fsync_after_merge = 1"
+)
+"""Of a table with content: a part that was replaced is deleted within seconds, the newer one having been synced. A new
+table has it from the start, because a clean-up that is scheduled already comes half a minute later; an older one is
+altered, and its statement counts as the same."""
 
 SENTINELS = ("<REDACTED>", "custom", "custom_skill", "third-party", "mcp_tool", "mcp_other")
 """What stands for a name that the sender redacted (facts: native telemetry, traps 3 and 12)."""
@@ -50,8 +55,9 @@ class Statement:
 
     @property
     def checksum(self) -> str:
-        """Of what the engine sees: comments and white space do not count."""
-        lines = (re.sub(r"\s*-- .*|^-+$", "", line).strip() for line in self.sql.splitlines())
+        """Of how rows are kept: comments, white space and how soon old parts go do not count."""
+        sql = self.sql.replace(f", {PARTS_GONE_AT_ONCE}", "")
+        lines = (re.sub(r"\s*-- .*|^-+$", "", line).strip() for line in sql.splitlines())
         return hashlib.sha256("\n".join(line for line in lines if line).encode()).hexdigest()
 
     @property
@@ -62,15 +68,27 @@ class Statement:
 
 def render(settings: SchemaSettings) -> list[Statement]:
     """Return all statements in the order in which they are to be applied."""
-    environment = jinja2.Environment(
+    templates = environment(settings)
+    return [_statement(templates, layer, file) for layer in _layers() for file in statement_files(layer)]
+
+
+def environment(settings: SchemaSettings) -> jinja2.Environment:
+    """Return what renders the templates of sql/."""
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("argus_otel.schema", "sql"),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - SQL, not HTML; nothing but our own configuration is rendered
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(_globals(settings))
-    return [_statement(environment, layer.name, file) for layer in _layers() for file in _files(layer)]
+    templates.globals.update(_globals(settings))
+    return templates
+
+
+def statement_files(folder: str) -> list[str]:
+    """Return the names of a folder's statements, in order."""
+    found = resources.files(__package__).joinpath("sql", folder).iterdir()
+    return sorted(file.name for file in found if file.name.endswith(".sql"))
 
 
 def protobuf_schema() -> str:
@@ -85,6 +103,8 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "argus": settings.argus_database,
         "on_cluster": f"ON CLUSTER '{settings.cluster}'" if settings.cluster else "",
         "engine": lambda name: _engine(name, settings.cluster),
+        "parts_gone_at_once": PARTS_GONE_AT_ONCE,
+        "is_not_content": is_not_content,
         "has_secret": redaction.has_secret,
         "redact_text": redaction.redact_text,
         "redact_maps": redaction.redact_maps,
@@ -108,18 +128,15 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def _layers() -> list[Traversable]:
-    root = resources.files(__package__).joinpath("sql")
-    return sorted((entry for entry in root.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
+def _layers() -> list[str]:
+    """Return the numbered folders: what a migration applies."""
+    found = resources.files(__package__).joinpath("sql").iterdir()
+    return sorted(entry.name for entry in found if entry.is_dir() and entry.name[0].isdigit())
 
 
-def _files(layer: Traversable) -> list[Traversable]:
-    return sorted((file for file in layer.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-
-
-def _statement(environment: jinja2.Environment, layer: str, file: Traversable) -> Statement:
-    sql = environment.get_template(f"{layer}/{file.name}").render().strip()
+def _statement(templates: jinja2.Environment, layer: str, file: str) -> Statement:
+    sql = templates.get_template(f"{layer}/{file}").render().strip()
     first = next(line for line in sql.splitlines() if line.startswith(tuple(_KINDS)))
     kind = next(kind for prefix, kind in _KINDS.items() if first.startswith(prefix))
     target = next(word for word in first.split() if "." in word)
-    return Statement(file.name.removesuffix(".sql"), kind, target, sql)
+    return Statement(file.removesuffix(".sql"), kind, target, sql)

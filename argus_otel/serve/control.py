@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,7 @@ from starlette.routing import Route
 
 from argus_otel.errors import ArgusError, RetryableError
 from argus_otel.listening import HttpServer
+from argus_otel.privacy.erasure import ErasureRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +51,7 @@ class Control:
         status: Callable[[], dict[str, Any]],
         migrate: Callable[[], list[dict[str, str]]],
         dead_letters: Letters,
+        forget: Callable[[ErasureRequest, str], None],
         show: Callable[[str], dict[str, Any]],
         retry: Callable[[Iterable[str]], Sequence[Any]],
     ) -> None:
@@ -56,6 +59,7 @@ class Control:
         self._status = status
         self._migrate = migrate
         self._dead_letters = dead_letters
+        self._forget = forget
         self._show = show
         self._retry = retry
         self._temporary: Path | None = None
@@ -91,6 +95,7 @@ class Control:
             routes=[
                 Route("/status", self._handle(lambda _: self._status())),
                 Route("/migrate", self._handle(lambda _: self._migrate()), methods=["POST"]),
+                Route("/forget", self._handle(self._forget_session), methods=["POST"]),
                 Route(
                     "/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])
                 ),
@@ -98,6 +103,11 @@ class Control:
                 Route("/dead-letters/retry", self._handle(self._retry_letters), methods=["POST"]),
             ]
         )
+
+    def _forget_session(self, body: dict[str, Any]) -> dict[str, str]:
+        asked = ErasureRequest(body["session_id"], "command", body["asked_by"], time.time_ns())
+        self._forget(asked, body["workspace"])
+        return {"state": "asked"}
 
     def _retry_letters(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         return [asdict(letter) for letter in self._retry(body["ids"])]

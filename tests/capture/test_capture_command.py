@@ -3,104 +3,75 @@
 from __future__ import annotations
 
 import ast
-import gzip
 import hashlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
+from capture_doubles import PACKAGE, Machine, Receiver, prompt, wait_until
 
-import argus_otel
+from argus_otel.capture import private
 from argus_otel.capture.command import main
-from argus_otel.capture.errors import SettingsError
-from argus_otel.capture.settings import ShipSettings, capture_settings, ship_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE = Path(argus_otel.__file__).parent
 IMPORTABLE = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})"
 AS_MODULE = "import runpy; runpy.run_module('argus_otel.capture', run_name='__main__')"
 HOOK = b'{"session_id":"s","hook_event_name":"UserPromptSubmit","prompt_id":"p","prompt":"SENTINEL"}'
 
 
-class Request(NamedTuple):
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Receiver(ThreadingHTTPServer):
-    """Answers every POST as told and keeps what it got."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[Request] = []
-        self.status = 200
-        self.answer = b"{}"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append(Request(self.path, dict(self.headers.items()), body))
-        self.send_response(self.server.status)
-        self.send_header("Location", f"{self.server.url}/elsewhere")
-        self.send_header("Content-Length", str(len(self.server.answer)))
-        self.end_headers()
-        self.wfile.write(self.server.answer)
-
-    def do_GET(self) -> None:  # what a followed redirect of a POST becomes
-        self.server.requests.append(Request(self.path, dict(self.headers.items()), b""))
-        self.send_error(404)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+@pytest.fixture(autouse=True)
+def _at_home(tmp_path: Path) -> Iterator[None]:
+    """Nothing is read from or left in the home of whoever runs the tests."""
+    made = Machine(tmp_path / "home of tests", "http://127.0.0.1:1")
+    run.folders = {"HOME": str(made.home), "CLAUDE_PLUGIN_DATA": str(made.state)}  # type: ignore[attr-defined]
+    yield
+    made.stop_shippers()
 
 
 def run(*argv: str, stdin: bytes = HOOK, **environ: str) -> subprocess.CompletedProcess[bytes]:
     """Run `python -m argus_otel.capture` without site-packages: the standard library is all there is."""
     command = [sys.executable, "-I", "-S", "-c", f"{IMPORTABLE}; {AS_MODULE}", *argv]
-    return subprocess.run(command, input=stdin, env=environ, capture_output=True, timeout=60)
+    folders: dict[str, str] = run.folders  # type: ignore[attr-defined]
+    return subprocess.run(command, input=stdin, env={**folders, **environ}, capture_output=True, timeout=60)
 
 
-def test_a_hook_is_sent_as_one_compressed_otlp_request(receiver: Receiver) -> None:
-    done = run(ARGUS_OTEL_ENDPOINT=receiver.url, ARGUS_OTEL_TOKEN="t0ken", CLAUDE_CODE_MESSAGING_TOKEN="SECRET")
+def test_a_hook_is_recorded_by_the_same_spool_and_shipper_as_the_plugins(machine: Machine, receiver: Receiver) -> None:
+    done = run(**machine.environ, ARGUS_OTEL_TOKEN="t0ken", CLAUDE_CODE_MESSAGING_TOKEN="SECRET")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    wait_until(lambda: len(receiver.requests) == 1)
     (request,) = receiver.requests
-    assert request.path == "/v1/traces"
-    assert request.headers["Content-Type"] == "application/json"
-    assert request.headers["Content-Encoding"] == "gzip"
     assert request.headers["Authorization"] == "Bearer t0ken"
-    body = gzip.decompress(request.body)
-    (span,) = json.loads(body)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    (span,) = request.spans
     assert span["name"] == "argus.user_prompt"
-    assert b"SECRET" not in body
-    assert b"t0ken" not in body
+    assert "SECRET" not in str(span)
+    assert "t0ken" not in str(span)
+    wait_until(lambda: machine.waiting() == [])
+
+
+def test_private_is_answered_here_too(machine: Machine, receiver: Receiver) -> None:
+    done = run(stdin=prompt("/private"), **machine.environ)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["decision"] == "block"
+    wait_until(lambda: [span["name"] for span in receiver.spans] == ["argus.private"])
+    done = run("--check", **machine.environ, stdin=HOOK.replace(b'"s"', b'"s1"'))
+    assert (done.returncode, done.stderr) == (0, b"argus-otel capture: nothing to send: this session is private\n")
+    assert [session.session_id for session in private.sessions(str(machine.state))] == ["s1"]
+
+
+def test_what_looks_like_a_secret_is_not_sent_by_a_check_either(receiver: Receiver) -> None:
+    key = "sk-ant-api03-" + "a" * 93 + "AA"
+    run("--check", stdin=prompt(key), ARGUS_OTEL_ENDPOINT=receiver.url)
+    (span,) = receiver.spans
+    assert key not in str(span)
+    assert "REDACTED" in str(span)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +89,6 @@ def test_a_hook_that_fails_prints_nothing_and_exits_0(stdin: bytes) -> None:
 )
 def test_a_setting_that_is_not_understood_sends_nothing(receiver: Receiver, name: str, value: str) -> None:
     environ = {"ARGUS_OTEL_ENDPOINT": receiver.url, f"ARGUS_OTEL_{name}": value}
-    assert run(**environ).returncode == 0
     done = run("--check", **environ)
     assert (done.returncode, done.stdout) == (1, b"")
     assert f"ARGUS_OTEL_{name} is {value!r}".encode() in done.stderr
@@ -193,14 +163,17 @@ def test_arguments_are_explained_and_never_block_a_session(
     assert (out, err.startswith("usage: argus-otel capture")) == ("", True)
 
 
-def test_an_unforeseen_exception_is_named_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unforeseen_exception_is_named_without_its_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     class Broken(io.BytesIO):
         def read(self, _size: int | None = -1) -> bytes:
             raise KeyError("SENTINEL")
 
-    assert main([], Broken(), {}) == 0
-    assert main(["--check"], Broken(), {}) == 1
-    assert capsys.readouterr().err == "argus-otel capture: a defect of argus-otel: KeyError\n"
+    environ = {"CLAUDE_PLUGIN_DATA": str(tmp_path)}
+    assert main([], Broken(), environ) == 0
+    assert main(["--check"], io.BytesIO(b"SENTINEL"), environ) == 1
+    assert "SENTINEL" not in (tmp_path / "capture.log").read_text()
+    assert "a defect of argus-otel: KeyError" in (tmp_path / "capture.log").read_text()
+    assert "SENTINEL" not in capsys.readouterr().err
 
 
 SKILL_HOOK = b'{"session_id":"s","hook_event_name":"PreToolUse","tool_name":"Skill","tool_input":{"skill":"greet"}}'
@@ -219,32 +192,9 @@ def test_a_skill_is_hashed_from_disk(
     file.parent.mkdir(parents=True)
     file.write_bytes(text)
     folders = {"CLAUDE_PROJECT_DIR": str(tmp_path / "project"), "HOME": str(tmp_path / "personal")}
-    run(stdin=SKILL_HOOK, ARGUS_OTEL_ENDPOINT=receiver.url, **folders)
-    (span,) = json.loads(gzip.decompress(receiver.requests[0].body))["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    attributes = {pair["key"]: pair["value"].get("stringValue") for pair in span["attributes"]}
-    assert attributes.get("argus.skill.hash") == expected
-
-
-def test_a_token_comes_from_the_variable_before_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("from-file\n")
-    assert ship_settings({"ARGUS_OTEL_TOKEN_FILE": str(file)}).token == "from-file"
-    assert ship_settings({"ARGUS_OTEL_TOKEN_FILE": str(file), "ARGUS_OTEL_TOKEN": "direct"}).token == "direct"
-    with pytest.raises(SettingsError, match="ARGUS_OTEL_TOKEN_FILE"):
-        ship_settings({"ARGUS_OTEL_TOKEN_FILE": str(tmp_path / "none")})
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "64k", "\u0663", " "])
-def test_a_limit_is_a_whole_number_of_bytes(value: str) -> None:
-    with pytest.raises(SettingsError, match="at least 1"):
-        capture_settings({"ARGUS_OTEL_VALUE_BYTES_MAX": value})
-    assert capture_settings({"ARGUS_OTEL_VALUE_BYTES_MAX": "1000"}).value_bytes_max == 1000
-
-
-def test_settings_have_documented_defaults_and_the_token_is_in_no_repr() -> None:
-    assert capture_settings({}) == ("full", 65536)
-    assert ship_settings({}) == ("http://127.0.0.1:4318", "", 1.0)
-    assert "t0ken" not in repr(ShipSettings(token="t0ken"))
+    run("--check", stdin=SKILL_HOOK, ARGUS_OTEL_ENDPOINT=receiver.url, **folders)
+    (span,) = receiver.spans
+    assert span["attributes"].get("argus.skill.hash") == expected
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "capture").glob("*.py")), ids=lambda path: path.name)
@@ -253,11 +203,23 @@ def test_the_grammar_is_that_of_python_3_9_and_nothing_else_is_imported(path: Pa
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     modules |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {module for module in modules if module.startswith("argus_otel")}
-    assert all(module == "argus_otel" or module.startswith("argus_otel.capture.") for module in ours)
+    assert all(module == "argus_otel" or f"{module}.".startswith("argus_otel.capture.") for module in ours)
     assert {module.partition(".")[0] for module in modules - ours} <= sys.stdlib_module_names
 
 
-def test_starting_up_imports_neither_an_http_client_nor_a_parser_of_arguments() -> None:
-    start = f"{IMPORTABLE}; import argus_otel.capture.command; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", start], capture_output=True, text=True, timeout=60)
-    assert not {"http.client", "argparse", "logging", "dataclasses", "pathlib", "ssl"} & set(done.stdout.split())
+def test_the_oldest_python_that_is_here_runs_it(machine: Machine, receiver: Receiver) -> None:
+    """Where no older one is installed, this one says nothing about 3.9."""
+    oldest = next(
+        (found for minor in range(9, 20) if (found := shutil.which(f"python3.{minor}", path=_python_folders()))), ""
+    )
+    hook = [oldest or sys.executable, "-I", "-S", str(PACKAGE / "capture" / "hook.py"), "UserPromptSubmit"]
+    for stdin in (HOOK, prompt("/private")):
+        done = subprocess.run(hook, input=stdin, env=machine.environ, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["decision"] == "block"
+    wait_until(lambda: {span["name"] for span in receiver.spans} == {"argus.user_prompt", "argus.private"})
+
+
+def _python_folders() -> str:
+    pyenv = sorted(str(path) for path in Path("~/.pyenv/versions").expanduser().glob("*/bin"))
+    return os.pathsep.join([*pyenv, "/usr/local/bin", "/usr/bin"])

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_otel.capture.content import as_text, measure
+from argus_otel.capture.redact import load_rules
 from argus_otel.capture.settings import CaptureSettings
+
+RULES = load_rules()
+KEY = "AKIAIOSFODNN7EXAMPLE"
+PNG = bytes(range(256)) * 4
+PNG_NOTE = f"[image/png, 1024 bytes left out, sha256 {hashlib.sha256(PNG).hexdigest()}]"
+PNG_BASE64 = base64.b64encode(PNG).decode()
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # with lone surrogates, as JavaScript may send them
 VALID_TEXT = st.text()
@@ -25,7 +34,8 @@ JSON = st.recursive(
 def test_measures_are_those_of_the_text(text: str) -> None:
     content = measure(text, CaptureSettings())
     utf8 = text.encode()
-    assert content == (text, len(utf8), len(text.encode("utf-16-le")) // 2, hashlib.sha256(utf8).hexdigest(), False)
+    length = len(text.encode("utf-16-le")) // 2
+    assert content == (text, len(utf8), length, hashlib.sha256(utf8).hexdigest(), False, ())
 
 
 def test_length_counts_as_javascript_does() -> None:
@@ -82,7 +92,61 @@ def test_a_cut_never_splits_a_character() -> None:
 @given(ANY_TEXT)
 def test_metadata_has_neither_text_nor_hash(text: str) -> None:
     whole = measure(text, CaptureSettings())
-    assert measure(text, CaptureSettings("metadata")) == ("", whole.bytes, whole.length, "", False)
+    assert measure(text, CaptureSettings("metadata")) == ("", whole.bytes, whole.length, "", False, ())
+
+
+def test_a_secret_is_gone_from_the_text_and_from_its_hash_and_sizes_stay_those_of_the_original() -> None:
+    content = measure(f"use {KEY}", CaptureSettings(), RULES)
+    assert content.text == "use [REDACTED:aws_access_key_id]"
+    assert (content.bytes, content.length, content.redactions) == (24, 24, (("aws_access_key_id", 1),))
+    assert content.sha256 == hashlib.sha256(content.text.encode()).hexdigest()
+    assert not content.is_truncated
+
+
+def test_without_a_secret_the_rules_change_nothing() -> None:
+    assert measure({"a": "the secret of good code"}, CaptureSettings(), RULES) == measure(
+        {"a": "the secret of good code"}, CaptureSettings()
+    )
+
+
+@given(st.integers(0, 60))
+def test_no_half_of_a_secret_is_left_at_the_edge_of_a_cut(before: int) -> None:
+    text = "." * before + " " + KEY + " " + "." * 60
+    shown = measure(text, CaptureSettings(value_bytes_max=60), RULES).text
+    assert "AKIA" not in shown
+    assert "EXAMPLE" not in shown
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG_BASE64}}],
+        [{"type": "image", "data": PNG_BASE64, "mimeType": "image/png"}],
+        {"type": "resource", "resource": {"uri": "file:///a.png", "mimeType": "image/png", "blob": PNG_BASE64}},
+        {"stdout": f"data:image/png;base64,{PNG_BASE64}", "isImage": True},
+    ],
+)
+def test_an_image_is_told_by_its_size_and_hash(value: object) -> None:
+    content = measure(value, CaptureSettings())
+    assert json.loads(content.text) == json.loads(
+        as_text(value).replace(f"data:image/png;base64,{PNG_BASE64}", PNG_NOTE).replace(PNG_BASE64, PNG_NOTE)
+    )
+    assert (content.bytes, content.is_truncated) == (len(as_text(value)), True)
+    assert content.sha256 == hashlib.sha256(as_text(value).encode()).hexdigest()
+
+
+def test_a_file_that_the_read_tool_read_is_told_by_its_size_and_hash() -> None:
+    told = {"type": "image", "file": {"base64": PNG_BASE64, "type": "image/png", "originalSize": 1024}}
+    content = measure(told, CaptureSettings())
+    assert json.loads(content.text)["file"]["base64"] == PNG_NOTE.replace("image/png", "binary")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"data": "a" * 2000}, {"data": "QUJD", "mimeType": "image/png"}, "x" * 2000, {"base64": "no, it is not" * 40}],
+)
+def test_what_only_looks_like_a_file_is_shown(value: object) -> None:
+    assert measure(value, CaptureSettings()).text == as_text(value)
 
 
 def test_a_repr_holds_no_text() -> None:

@@ -128,3 +128,42 @@ def test_without_traceparent_a_turn_is_one_trace_with_the_prompt_as_its_root() -
     assert (prompt.trace_id, prompt.parent_span_id) == (call.trace_id, "")
     assert call.parent_span_id == prompt.span_id
     assert (start.trace_id == call.trace_id, start.parent_span_id) == (False, "")
+
+
+def test_a_result_hangs_below_its_call() -> None:
+    told = {"prompt_id": "p", "tool_use_id": "t", "tool_name": "Read", "tool_input": {}}
+    call = span_of("PreToolUse", **told)
+    result = span_of("PostToolUse", **told, tool_response="x")
+    denied = span_of("PermissionDenied", **told, reason="x")
+    assert {result.parent_span_id, denied.parent_span_id} == {call.span_id}
+    assert len({call.trace_id, result.trace_id, denied.trace_id}) == 1
+
+
+@pytest.mark.parametrize("prompt", [{"prompt_id": "p"}, {}])
+def test_what_happens_in_a_subagent_hangs_below_its_start(prompt: dict[str, str]) -> None:
+    within = {"agent_id": "a", "agent_type": "x", **prompt}
+    start = span_of("SubagentStart", **within)
+    call = span_of("PreToolUse", **within, tool_use_id="t", tool_name="Read", tool_input={})
+    result = span_of("PostToolUse", **within, tool_use_id="t", tool_name="Read", tool_input={}, tool_response="x")
+    assert call.parent_span_id == start.span_id
+    assert result.parent_span_id == call.span_id
+    assert len({start.trace_id, call.trace_id, result.trace_id}) == 1
+
+
+@pytest.mark.parametrize("prompt", [{"prompt_id": "p"}, {}])
+def test_a_subagents_last_words_hang_below_its_end(prompt: dict[str, str]) -> None:
+    hook = {"session_id": "session", "hook_event_name": "SubagentStop", "agent_id": "a", "last_assistant_message": "x"}
+    stop, words = content_records({**hook, **prompt}, 1, {}, CaptureSettings())
+    assert (words.parent_span_id, words.trace_id) == (stop.span_id, stop.trace_id)
+
+
+@pytest.mark.parametrize("event", ["SessionStart", "SessionEnd"])
+def test_a_sessions_first_and_last_hook_are_traces_of_their_own(event: str) -> None:
+    """SessionEnd knows the last prompt, but not the trace that its turn may hang in."""
+    span = span_of(event, prompt_id="p")
+    assert (span.trace_id, span.parent_span_id) == (span.attributes["argus.identity"], "")
+
+
+def test_a_wish_for_privacy_hangs_below_no_prompt_as_there_is_none() -> None:
+    span = span_of("UserPromptSubmit", prompt_id="p", prompt="/private")
+    assert (span.trace_id, span.parent_span_id) == (span.attributes["argus.identity"], "")

@@ -163,3 +163,29 @@ def test_spans_hang_below_the_native_interaction_where_hooks_are_told_of_it(run:
         traceparent = run["env"].get("TRACEPARENT")
         if traceparent:
             assert [span.trace_id, span.parent_span_id] == traceparent.split("-")[1:3]
+
+
+@pytest.mark.parametrize("name", ["default", "content-on", "resume"])
+def test_every_trace_of_a_recording_is_one_tree(name: str) -> None:
+    lines = [json.loads(line) for line in (RECORDINGS / name / "hooks.jsonl").read_bytes().splitlines()]
+    for run in lines:
+        run["env"].pop("TRACEPARENT", None)
+    traces: dict[str, list[Span]] = {}
+    for span in (span for run in lines for span in spans_of(run)):
+        traces.setdefault(span.trace_id, []).append(span)
+    for spans in traces.values():
+        ids = {span.span_id for span in spans}
+        assert [span.parent_span_id for span in spans].count("") == 1
+        assert all(span.parent_span_id in {"", *ids} for span in spans)
+    turns = [spans for spans in traces.values() if len(spans) > 1]
+    assert len(turns) == len({run["input"]["prompt_id"] for run in lines if "prompt_id" in run["input"]})
+    assert {span.name for spans in turns for span in spans if not span.parent_span_id} == {"argus.user_prompt"}
+
+
+def test_with_native_traces_no_span_misses_a_parent_of_ours() -> None:
+    """Hooks that are told no TRACEPARENT though others of their turn are, stand alone."""
+    spans = replay((RECORDINGS / "resume" / "hooks.jsonl").read_bytes().splitlines())
+    alone = [span for span in spans if not span.parent_span_id]
+    assert {span.name for span in alone} == {"argus.session_start", "argus.session_end"}
+    native = {run.values[0]["env"].get("TRACEPARENT", "").partition("-")[2][:32] for run in RUNS}
+    assert all(span.trace_id in native for span in spans if span.parent_span_id)

@@ -14,6 +14,7 @@ from argus_otel.capture.errors import HookInputError
 from argus_otel.capture.hooks import _SAYS
 from argus_otel.capture.otlp import encode
 from argus_otel.capture.records import content_records
+from argus_otel.capture.redact import load_rules
 from argus_otel.capture.settings import CaptureSettings
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def test_a_personal_skill_hides_the_projects_and_the_folder_stands_in_for_the_pr
     assert with_skills(hook, only, {})["argus.skill.hash"] == SKILL_HASH
 
 
-@pytest.mark.parametrize("name", ["../greet", "/etc/greet", "a/b", "plugin:greet", "", "..", "."])
+@pytest.mark.parametrize("name", ["../greet", "/etc/greet", "a/b", "../plugin:greet", "plugin:../greet", "", "..", "."])
 def test_a_skills_name_never_leaves_the_folder_of_skills(name: str) -> None:
     def read(path: str) -> bytes | None:
         raise AssertionError(path)
@@ -173,6 +174,82 @@ def test_a_skill_that_its_user_typed_is_on_the_prompt_and_an_unknown_command_is_
     assert (typed["argus.skill.name"], typed["argus.skill.hash"]) == ("greet", SKILL_HASH)
     other = with_skills({"hook_event_name": "UserPromptSubmit", "prompt": "/compact"}, files, {})
     assert "argus.skill.name" not in other
+
+
+def test_a_command_is_found_as_a_skill_is_and_one_that_is_built_in_is_none() -> None:
+    files = {"/cwd/.claude/commands/deploy.md": b"Deploy it.\n"}
+    typed = with_skills({"hook_event_name": "UserPromptSubmit", "prompt": "/deploy to test"}, files, {})
+    assert typed["argus.skill.name"] == "deploy"
+    assert typed["argus.skill.hash"] == hashlib.sha256(b"Deploy it.\n").hexdigest()
+
+
+INSTALLED = {
+    "version": 2,
+    "plugins": {
+        "demo@market": [
+            {"scope": "user", "installPath": "/home/dev/.claude/plugins/cache/market/demo/1.2.3", "version": "1.2.3"},
+            {"scope": "project", "installPath": "/old", "version": "1.0.0", "projectPath": "/elsewhere"},
+        ]
+    },
+}
+PLUGIN_FILES = {
+    "~/.claude/plugins/installed_plugins.json": json.dumps(INSTALLED).encode(),
+    "/home/dev/.claude/plugins/cache/market/demo/1.2.3/skills/greet/SKILL.md": SKILL,
+    "/home/dev/.claude/plugins/cache/market/demo/1.2.3/commands/cee.md": SKILL,
+    "/old/skills/greet/SKILL.md": b"old",
+}
+
+
+@pytest.mark.parametrize("name", ["demo:greet", "greet", "demo:cee"])
+def test_a_plugins_skill_is_found_where_the_plugin_is_installed(name: str) -> None:
+    hook = {"hook_event_name": "PreToolUse", "tool_name": "Skill", "tool_input": {"skill": name}}
+    told = with_skills(hook, PLUGIN_FILES, {})
+    assert (told["argus.skill.name"], told["argus.skill.hash"]) == (name, SKILL_HASH)
+
+
+@pytest.mark.parametrize("name", ["demo:other", "other:greet"])
+def test_a_skill_that_no_plugin_has_has_no_hash(name: str) -> None:
+    hook = {"hook_event_name": "PreToolUse", "tool_name": "Skill", "tool_input": {"skill": name}}
+    assert "argus.skill.hash" not in with_skills(hook, PLUGIN_FILES, {})
+
+
+def test_a_skill_with_scripts_has_a_hash_of_them_all() -> None:
+    folder = "/cwd/.claude/skills/greet"
+    files = {f"{folder}/SKILL.md": SKILL, f"{folder}/run.sh": b"echo hello\r\n"}
+    hook = {"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Skill", "tool_input": {"skill": "greet"}}
+    (span,) = content_records(
+        {**hook, "cwd": "/cwd"}, 1, {}, FULL, files.get, {folder: ["SKILL.md", "run.sh"]}.__getitem__
+    )
+    lines = f"SKILL.md {SKILL_HASH}\nrun.sh {hashlib.sha256(b'echo hello' + bytes([10])).hexdigest()}\n"
+    assert span.attributes["argus.skill.files.hash"] == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_secrets_of_all_fields_of_a_record_are_counted_once_by_rule() -> None:
+    rules = load_rules()
+    hook = {
+        "session_id": "s",
+        "hook_event_name": "Notification",
+        "title": "AKIAIOSFODNN7EXAMPLE",
+        "message": "AKIAIOSFODNN7EXAMPLE and password: hunter2hunter2",
+    }
+    (span,) = content_records(hook, 1, {}, FULL, rules=rules)
+    assert span.attributes["argus.redactions"] == '{"assigned_secret":1,"aws_access_key_id":2}'
+    assert b"AKIA" not in encode([span])
+    assert b"hunter2" not in encode([span])
+
+
+def test_at_metadata_there_is_nothing_to_redact() -> None:
+    hook = {"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt": "AKIAIOSFODNN7EXAMPLE"}
+    (span,) = content_records(hook, 1, {}, CaptureSettings("metadata"), rules=load_rules())
+    assert "argus.redactions" not in span.attributes
+
+
+def test_a_turn_that_an_api_error_ended_is_a_notification_of_the_client() -> None:
+    told = said("StopFailure", error="rate_limit", last_assistant_message="API Error: 429")
+    assert told["argus.record"] == "notification"
+    assert (told["argus.notification.type"], told["error.type"]) == ("stop_failure", "rate_limit")
+    assert told["argus.notification.message"] == "API Error: 429"
+    assert said("StopFailure", error="free text, maybe secret", error_details="x")["error.type"] == "unknown"
 
 
 def test_of_the_environment_only_the_documented_variables_are_sent() -> None:

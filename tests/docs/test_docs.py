@@ -40,7 +40,8 @@ def test_ci_runs_what_the_readme_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [command.callback.__name__ for command in app.registered_commands if command.callback]
+    "command",
+    [command.name or command.callback.__name__ for command in app.registered_commands if command.callback],
 )
 def test_every_command_is_documented(command: str) -> None:
     assert any(f"argus-otel {command}" in doc.read_text() for doc in DOCS)

@@ -38,7 +38,7 @@ RECORDS_BY_NAME = {
 
 
 def counted(receiver: Receiving) -> dict[Signal, int]:
-    counts = dict.fromkeys(Signal, 0)
+    counts = dict.fromkeys((Signal.LOGS, Signal.TRACES, Signal.METRICS), 0)
     for envelope in receiver.accepted:
         counts[envelope.signal] += envelope.record_count
     return counts

@@ -35,4 +35,4 @@ CREATE TABLE IF NOT EXISTS {{ otel }}.otel_logs {{ on_cluster }}
 ENGINE = {{ engine('MergeTree') }}
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, {{ parts_gone_at_once }}

@@ -1,8 +1,10 @@
--- otlp_logs -> otel_logs: one row per log record, its attributes shaped and redacted.
+-- otlp_logs -> otel_logs: one row per log record, its attributes shaped and redacted; of a private session without
+-- its words.
 {% import 'otlp.jinja' as otlp with context %}
+{% import 'private.jinja' as private with context %}
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ otel }}.otlp_to_logs {{ on_cluster }} TO {{ otel }}.otel_logs AS
 SELECT
-    * EXCEPT (received_at_ns, texts, types, of_types, redacted),
+    * EXCEPT (received_at_ns, is_private, texts, types, of_types, redacted),
     redacted[1] AS LogAttributes,
     types[1] AS LogAttributeTypes,
     redacted[2][''] AS Body,
@@ -15,10 +17,22 @@ SELECT
 FROM
 (
     SELECT
-        * EXCEPT (shaped, of_texts),
-        arrayConcat({{ otlp.texts('shaped') }}, of_texts) AS texts,
-        {{ otlp.types('shaped') }} AS types,
+        * REPLACE (
+            if(is_private, {{ private.known_name('EventName') }}, EventName) AS EventName,
+            if(is_private, arrayMap(types_of_one -> {{ private.names_and_numbers('types_of_one') }}, types), types) AS types),
         {{ redact_maps('texts') }} AS redacted
+    FROM
+    (
+    SELECT
+        * EXCEPT (said),
+        if(is_private, [{{ private.log_attributes('said[1]') }}, map('', {{ private.known_name("said[2]['']") }}), {{ private.names_and_numbers('said[3]') }}, {{ private.names_and_numbers('said[4]') }}], said) AS texts
+    FROM
+    (
+    SELECT
+        * EXCEPT (shaped, of_texts),
+        arrayConcat({{ otlp.texts('shaped') }}, of_texts) AS said,
+        {{ otlp.types('shaped') }} AS types,
+        {{ private.is_private("said[1]['session.id']") }} AS is_private
     FROM
     (
         SELECT
@@ -45,5 +59,6 @@ FROM
         -- Noise that the configuration drops before landing; argus.dropped_records counts it.
         WHERE replaceOne(coalesce(body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
         {% endif %}
+    )    )
     )
 )

@@ -1,8 +1,10 @@
--- otlp_traces -> otel_traces: one row per span, its attributes and those of its events and links shaped and redacted.
+-- otlp_traces -> otel_traces: one row per span, its attributes and those of its events and links shaped and redacted; of a
+-- private session without its words.
 {% import 'otlp.jinja' as otlp with context %}
+{% import 'private.jinja' as private with context %}
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ otel }}.otlp_to_traces {{ on_cluster }} TO {{ otel }}.otel_traces AS
 SELECT
-    * EXCEPT (received_at_ns, texts, types, of_types, redacted),
+    * EXCEPT (received_at_ns, is_private, texts, types, of_types, redacted),
     redacted[1] AS ResourceAttributes,
     of_types[1] AS ResourceAttributeTypes,
     redacted[2] AS ScopeAttributes,
@@ -18,10 +20,23 @@ SELECT
 FROM
 (
     SELECT
-        * EXCEPT (shaped, of_texts),
-        arrayConcat(of_texts, {{ otlp.texts('shaped') }}) AS texts,
-        {{ otlp.types('shaped') }} AS types,
+        * REPLACE (
+            if(is_private, {{ private.known_name('SpanName') }}, SpanName) AS SpanName,
+            if(is_private, arrayMap(name -> '', `Events.Name`), `Events.Name`) AS `Events.Name`,
+            if(is_private, arrayMap(types_of_one -> {{ private.names_and_numbers('types_of_one') }}, types), types) AS types),
         {{ redact_maps('texts') }} AS redacted
+    FROM
+    (
+    SELECT
+        * EXCEPT (said),
+        if(is_private, arrayMap(attributes -> {{ private.names_and_numbers('attributes') }}, said), said) AS texts
+    FROM
+    (
+    SELECT
+        * EXCEPT (shaped, of_texts),
+        arrayConcat(of_texts, {{ otlp.texts('shaped') }}) AS said,
+        {{ otlp.types('shaped') }} AS types,
+        {{ private.is_private("said[3]['session.id']") }} AS is_private
     FROM
     (
         SELECT
@@ -56,5 +71,6 @@ FROM
         {{ otlp.scopes('traces', 'resource_spans', 'scope_spans', 'spans') }}
         )
         {{ otlp.array_join('records', ['trace_id', 'span_id', 'trace_state', 'parent_span_id', 'flags', 'name', 'kind', 'start_time_unix_nano', 'end_time_unix_nano', 'attributes', 'dropped_attributes_count', 'events', 'dropped_events_count', 'links', 'dropped_links_count', 'status']) }}
+    )    )
     )
 )

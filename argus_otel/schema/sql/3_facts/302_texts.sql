@@ -16,4 +16,4 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.texts {{ on_cluster }}
 ENGINE = {{ engine('ReplacingMergeTree') }}
 PARTITION BY toYYYYMM(ts)
 ORDER BY (workspace, session_id, thing, identity, field, leg, record, ts)
-SETTINGS index_granularity = 1024
+SETTINGS index_granularity = 1024, {{ parts_gone_at_once }}

@@ -6,9 +6,9 @@ WITH
     LogAttributes['request_id'] AS request,
     LogAttributes['tool_use_id'] AS tool_use,
     {{ facts.derived_id('event') }} AS derived,
-    -- With details on, the real name of an MCP tool is in tool_parameters only.
-    JSONExtractString(LogAttributes['tool_parameters'], 'mcp_server_name') AS parameter_server,
-    concat('mcp__', parameter_server, '__', JSONExtractString(LogAttributes['tool_parameters'], 'mcp_tool_name')) AS parameter_tool,
+    -- With details on, the real name of an MCP tool is in tool_parameters only; of a private session only the names are left.
+    {{ facts.or_else("LogAttributes['argus.mcp.server']", "JSONExtractString(LogAttributes['tool_parameters'], 'mcp_server_name')") }} AS parameter_server,
+    concat('mcp__', parameter_server, '__', {{ facts.or_else("LogAttributes['argus.mcp.tool']", "JSONExtractString(LogAttributes['tool_parameters'], 'mcp_tool_name')") }}) AS parameter_tool,
     LogAttributes['tool_name'] AS tool
 SELECT
     workspace,
@@ -38,14 +38,18 @@ SELECT
     LogAttributes['query_source'] AS query_source,
     if(parameter_server != '', parameter_tool, tool) AS tool_name,
     multiIf(parameter_server != '', parameter_server, tool != '', {{ facts.mcp_server_of('tool') }}, LogAttributes['mcp_server.name']) AS mcp_server,
-    if(tool = 'Skill', JSONExtractString(LogAttributes['tool_parameters'], 'skill_name'), LogAttributes['skill.name']) AS skill,
+    if(tool = 'Skill', {{ facts.or_else("LogAttributes['argus.skill.name']", "JSONExtractString(LogAttributes['tool_parameters'], 'skill_name')") }}, LogAttributes['skill.name']) AS skill,
     if(event = 'tool_decision', LogAttributes['decision'], LogAttributes['decision_type']) AS decision,
     if(event = 'tool_decision', LogAttributes['source'], LogAttributes['decision_source']) AS decision_source,
     {{ facts.or_else("LogAttributes['error_type']", "LogAttributes['status_code']") }} AS error_type,
     {{ facts.or_else("LogAttributes['trigger']", "LogAttributes['invocation_trigger']") }} AS detail,
     if(event = 'tool_result', {{ facts.boolean("LogAttributes['success']") }}, NULL) AS success,
     -- With the text redacted nothing marks a machine-made turn.
-    multiIf(event != 'user_prompt' OR LogAttributes['prompt'] IN ('', '<REDACTED>'), NULL, NOT startsWith(LogAttributes['prompt'], '<task-notification>')) AS is_human,
+    multiIf(
+        event != 'user_prompt', NULL,
+        LogAttributes['argus.prompt.is_human'] != '', {{ facts.boolean("LogAttributes['argus.prompt.is_human']") }}, -- a private session's
+        LogAttributes['prompt'] IN ('', '<REDACTED>'), NULL,
+        NOT startsWith(LogAttributes['prompt'], '<task-notification>')) AS is_human,
     if(event = 'api_request',
         coalesce({{ facts.nanousd("LogAttributes['cost_usd']") }}, toInt64OrNull(LogAttributes['cost_usd_micros']) * 1000), NULL) AS cost_nanousd,
     {{ facts.number("LogAttributes['input_tokens']") }} AS input_tokens,

@@ -25,8 +25,8 @@ SELECT
         'event') AS thing,
     multiIf(thing = 'prompt', SpanAttributes['prompt.id'], thing = 'tool_call', tool_use, own_identity) AS identity,
     part.1 AS field,
-    'hook' AS leg,
-    multiIf(kind != 'assistant_message', kind, SpanAttributes['argus.hook'] = 'MessageDisplay', 'display', 'stop') AS record,
+    {{ facts.capture_leg() }} AS leg,
+    {{ facts.capture_record() }} AS record,
     Timestamp AS ts,
     part.2 AS text,
     is_cut AS is_truncated

@@ -5,9 +5,9 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS {{ argus }}.capture_to_session_facts {{ o
 SELECT
     workspace,
     SpanAttributes['session.id'] AS session_id,
-    'hook' AS leg,
+    {{ facts.capture_leg() }} AS leg,
     min(Timestamp) AS first_at,
-    max(Timestamp) AS last_at,
+    max(Timestamp + toIntervalNanosecond(Duration)) AS last_at,
     max(SpanAttributes['user.id']) AS user_id,
     max(SpanAttributes['user.email']) AS user_email,
     max(SpanAttributes['organization.id']) AS organization_id,
@@ -19,4 +19,4 @@ SELECT
     max(SpanAttributes['argus.record'] = 'private') AS is_private
 FROM {{ otel }}.otel_traces
 WHERE {{ facts.is_capture_span() }} AND session_id != ''
-GROUP BY workspace, session_id
+GROUP BY workspace, session_id, leg

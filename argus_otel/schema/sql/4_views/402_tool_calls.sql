@@ -31,8 +31,7 @@ FROM
         max(facts.prompt_id) AS prompt_id,
         max(facts.agent_id) AS agent_id,
         max(facts.request_id) AS request_id,
-        -- A result knows when it ended and how long it took.
-        min(if(record = 'tool_result', facts.ts - toIntervalMillisecond(coalesce(facts.duration_ms, 0)), facts.ts)) AS began_at,
+        {{ merge.earliest(merge.called_at()) }} AS began_at,
         coalesce(
             maxIf(facts.duration_ms, leg = 'native' AND record = 'tool_result'),
             maxIf(facts.duration_ms, leg = 'hook'),
@@ -41,8 +40,8 @@ FROM
         {{ merge.better_name('facts.mcp_server') }} AS mcp_server,
         {{ merge.better_name('facts.skill') }} AS own_skill,
         max(facts.skill_hash) AS skill_hash,
-        max(facts.decision) AS decision,
-        max(facts.decision_source) AS decision_source,
+        {{ merge.live_first('facts.decision') }} AS decision,
+        {{ merge.live_first('facts.decision_source') }} AS decision_source,
         {{ merge.native_first('facts.success') }} AS success,
         coalesce(nullIf(maxIf(facts.error_type, record = 'tool_result'), ''), max(facts.error_type)) AS error_type,
         {{ merge.native_first('facts.input_bytes') }} AS input_bytes,

@@ -2,7 +2,7 @@
 -- rows of one shape, then one GROUP BY: a predicate on workspace and session_id reaches the primary keys of all three.
 {% import 'merge.jinja' as merge with context %}
 {% set columns = [
-    ('first_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('last_at', "CAST(NULL, 'Nullable(DateTime64(9))')"),
+    ('first_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('last_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('is_live', 'false'),
     ('legs', "CAST([], 'Array(String)')"),
     ('user_id', "''"), ('user_email', "''"), ('organization_id', "''"), ('client_version', "(toDateTime64(0, 9), '')"),
     ('services', "CAST([], 'Array(String)')"), ('entrypoints', "CAST([], 'Array(String)')"), ('query_sources', "CAST([], 'Array(String)')"),
@@ -33,7 +33,7 @@ SELECT
     toDateTime64(coalesce(began_at, toDateTime64(0, 9)), 3, 'UTC') AS started_at,
     toDateTime64(coalesce(active_at, toDateTime64(0, 9)), 3, 'UTC') AS ended_at,
     is_ended,
-    multiIf(length(all_legs) > 1, 'both', has(all_legs, 'hook'), 'hook', 'native') AS coverage,
+    multiIf(NOT has(all_legs, 'native'), 'hook', length(all_legs) > 1, 'both', 'native') AS coverage,
     is_private,
     turn_count,
     human_turn_count,
@@ -55,7 +55,7 @@ SELECT
     mcp_servers,
     {{ merge.one_per_key('all_versions') }} AS versions,
     {{ merge.one_per_key('all_attributes') }} AS attributes,
-    if(length(all_legs) > 1, underived_count, 0) AS unmatched_count -- of both legs, without the key that would join them
+    if(coverage = 'both', underived_count, 0) AS unmatched_count -- of both legs, without the key that would join them
 FROM
 (
     SELECT
@@ -77,19 +77,18 @@ FROM
         max(parts.{{ name }}) AS {{ name }},
         {% endfor -%}
         max(parts.client_version).2 AS client_version,
-        min(parts.first_at) AS began_at,
-        max(parts.last_at) AS active_at
+        coalesce(minIf(parts.first_at, is_live), min(parts.first_at)) AS began_at,
+        coalesce(maxIf(parts.last_at, is_live), max(parts.last_at)) AS active_at
     FROM
     (
         -- What the records say of the session.
-        SELECT {{ row(first_at='first_at', last_at='last_at', legs='[toString(leg)]', user_id='user_id', user_email='user_email', organization_id='organization_id',
+        SELECT {{ row(first_at='first_at', last_at='last_at', is_live="leg != 'import'", legs='[toString(leg)]', user_id='user_id', user_email='user_email', organization_id='organization_id',
             client_version='client_version', services='services', entrypoints='entrypoints', query_sources='query_sources', attributes='attributes', versions='versions',
             is_ended='is_ended', is_private='is_private') }}
         FROM {{ argus }}.session_facts
         UNION ALL
         -- What its things add up to.
         SELECT {{ row(
-            first_at='CAST(min(first_ts), \'Nullable(DateTime64(9))\')', last_at='CAST(max(last_ts), \'Nullable(DateTime64(9))\')',
             turn_count="uniqExactIf(sipHash64(things.prompt_id), things.prompt_id != '' AND thing IN ('prompt', 'api_request', 'tool_call'))", human_turn_count="countIf(thing = 'prompt' AND is_human)",
             api_request_count="countIf(thing = 'api_request')", reported_count='countIf(is_reported)',
             logged_error_count='countIf(is_logged_error)', span_error_count="countIf(thing = 'api_error' AND NOT is_logged_error)",
@@ -111,6 +110,10 @@ FROM
         FROM {{ argus }}.facts
         WHERE thing = 'metric' AND record IN ('claude_code.cost.usage', 'claude_code.token.usage')
         GROUP BY workspace, session_id, series
+        UNION ALL
+        -- Which are private.
+        SELECT {{ row(is_private='true') }} FROM {{ argus }}.erasure_facts
     ) AS parts
     GROUP BY workspace, session_id
 )
+WHERE notEmpty(all_legs) -- one that was made private and never heard of is none

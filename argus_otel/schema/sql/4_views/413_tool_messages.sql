@@ -8,18 +8,18 @@ SELECT
     max(facts.prompt_id) AS prompt_id,
     max(facts.agent_id) AS agent_id,
     {{ merge.better_name('facts.tool_name') }} AS tool_name,
-    min(if(record = 'tool_result', facts.ts - toIntervalMillisecond(coalesce(facts.duration_ms, 0)), facts.ts)) AS called_at,
-    minOrNullIf(facts.ts, record = 'tool_result' AND field = '') AS returned_at,
+    {{ merge.earliest(merge.called_at()) }} AS called_at,
+    coalesce(minOrNullIf(facts.ts, record = 'tool_result' AND field = '' AND leg != 'import'), minOrNullIf(facts.ts, record = 'tool_result' AND field = '')) AS returned_at,
     {{ merge.best('input') }} AS best_input,
     {{ merge.best('output') }} AS best_output,
     {{ merge.best('error') }} AS best_error,
-    best_input.4 AS input,
-    best_output.4 AS output,
-    best_error.4 AS error,
-    input != '' AND NOT best_input.1 AS is_input_truncated,
-    output != '' AND NOT best_output.1 OR error != '' AND NOT best_error.1 AS is_result_truncated,
-    if(input != '', toString(best_input.3), {{ merge.first_leg() }}) AS input_source,
-    multiIf(error != '', toString(best_error.3), output != '', toString(best_output.3), {{ merge.first_leg() }}) AS result_source
+    best_input.5 AS input,
+    best_output.5 AS output,
+    best_error.5 AS error,
+    input != '' AND NOT best_input.2 AS is_input_truncated,
+    output != '' AND NOT best_output.2 OR error != '' AND NOT best_error.2 AS is_result_truncated,
+    if(input != '', {{ merge.source('best_input') }}, {{ merge.first_leg() }}) AS input_source,
+    multiIf(error != '', {{ merge.source('best_error') }}, output != '', {{ merge.source('best_output') }}, {{ merge.first_leg() }}) AS result_source
 FROM
 (
         {{ merge.said(['tool_call'], ['prompt_id', 'agent_id', 'tool_name', 'duration_ms']) }}

@@ -6,19 +6,19 @@ SELECT
     session_id,
     multiIf(thing = 'subagent', 'subagent', max(facts.record) = 'compaction', 'compaction', 'system') AS kind,
     identity AS note_id,
-    min(facts.ts) AS noted_at,
+    {{ merge.earliest('facts.ts') }} AS noted_at,
     max(facts.prompt_id) AS prompt_id,
     if(thing = 'subagent', identity, max(facts.agent_id)) AS agent_id,
     {{ merge.better_name('facts.tool_name') }} AS tool_name,
-    max((NOT facts.is_truncated, length(facts.text), facts.leg, facts.text)) AS best,
+    max({{ merge.ranked() }}) AS best,
     multiIf(
-        best.4 != '', best.4,
+        best.5 != '', best.5,
         thing = 'subagent', max(facts.agent_type),
         max(facts.record) = 'permission', if(max(facts.detail) = 'PermissionRequest', 'permission asked', 'permission denied'),
         max(facts.record) = 'api_error', trimRight(concat('API error ', max(facts.error_type))),
         trimRight(concat(replaceAll(max(facts.record), '_', ' '), ' ', max(facts.detail)))) AS text,
-    best.4 != '' AND NOT best.1 AS is_truncated,
-    if(best.4 != '', toString(best.3), {{ merge.first_leg() }}) AS source
+    best.5 != '' AND NOT best.2 AS is_truncated,
+    if(best.5 != '', {{ merge.source('best') }}, {{ merge.first_leg() }}) AS source
 FROM
 (
         {{ merge.said(['subagent', 'event', 'api_error'], ['prompt_id', 'agent_id', 'agent_type', 'tool_name', 'detail', 'error_type']) }}

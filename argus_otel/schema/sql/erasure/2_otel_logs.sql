@@ -1,0 +1,14 @@
+-- Of the log records the words. A record without any is not written again.
+{% import 'erasure.jinja' as erasure with context %}
+{% import 'private.jinja' as private with context %}
+ALTER TABLE {{ otel }}.otel_logs {{ on_cluster }} UPDATE
+    LogAttributes = {{ private.log_attributes('LogAttributes') }},
+    LogAttributeTypes = {{ private.names_and_numbers('LogAttributeTypes') }},
+    ResourceAttributes = {{ private.names_and_numbers('ResourceAttributes') }},
+    ScopeAttributes = {{ private.names_and_numbers('ScopeAttributes') }},
+    EventName = {{ private.known_name('EventName') }},
+    Body = {{ private.known_name('Body') }}
+WHERE {{ erasure.of("LogAttributes['session.id']", 'Timestamp') }}
+    AND (
+        {{ erasure.has_words(['LogAttributes', 'ResourceAttributes', 'ScopeAttributes']) }}
+        OR EventName != {{ private.known_name('EventName') }} OR Body != {{ private.known_name('Body') }})

@@ -1,0 +1,5 @@
+-- A span whose name may be words is none of Claude Code's and tells no fact; its name is part of the key, so the span goes.
+{% import 'erasure.jinja' as erasure with context %}
+{% import 'private.jinja' as private with context %}
+ALTER TABLE {{ otel }}.otel_traces {{ on_cluster }} DELETE
+WHERE {{ erasure.of("SpanAttributes['session.id']", 'Timestamp') }} AND SpanName != {{ private.known_name('SpanName') }}
