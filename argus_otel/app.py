@@ -266,6 +266,7 @@ class Service:
             "version": __version__,
             "pid": os.getpid(),
             "dropped_records": self._dropped_records(store),
+            "erasures": self._erasures(store),
             "clickhouse_version": version,
             "accounting": _sums(loader),
             "loader": asdict(loader.status),
@@ -279,6 +280,16 @@ class Service:
             {"workspace": workspace, "session_id": session_id},
         )
         return {name: _rfc3339(name, value) for name, value in rows[0].items()} if rows else None
+
+    def _erasures(self, store: EmbeddedStore | ServerStore) -> dict[str, int]:
+        try:
+            [row] = store.rows(
+                "SELECT count() AS private, countIf(gone_at IS NULL) AS waiting"
+                f" FROM {self._schema.argus_database}.erasures"
+            )
+        except StoreError:
+            return {"private": 0, "waiting": 0}  # what is wrong is said elsewhere
+        return row
 
     def _dropped_records(self, store: EmbeddedStore | ServerStore) -> int:
         if not self._config.drop_events:

@@ -48,6 +48,7 @@ def examine(config: Config) -> list[Finding]:
         _accounting(status),
         *_dropped(config, status),
         _dead_letters(status),
+        *_erasures(status),
     ]
 
 
@@ -122,3 +123,13 @@ def _dead_letters(status: dict[str, Any]) -> Finding:
     if count:
         return Finding("dead letters", "warning", f"{count} records", "argus-otel dead-letter list")
     return Finding("dead letters", "ok", "none")
+
+
+def _erasures(status: dict[str, Any]) -> list[Finding]:
+    private, waiting = status["erasures"]["private"], status["erasures"]["waiting"]
+    if not private:
+        return []
+    said = f"{private} private sessions, {waiting} of them unreadable but not yet gone"
+    if waiting:
+        return [Finding("erasures", "warning", said, "it takes seconds; if it stays so, see the service's log")]
+    return [Finding("erasures", "ok", f"{private} private sessions, all gone")]

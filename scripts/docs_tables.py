@@ -29,7 +29,7 @@ FIRST_SETTINGS = (
     "drop_events",
     "redaction_enable",
 )
-VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript")
+VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript", "erasures")
 BUILDING_BLOCKS = ("user_messages", "assistant_messages", "tool_messages", "notes")
 
 

@@ -74,16 +74,21 @@ class Redaction:
         """As `redact`, but looks closely only at texts that pass the prefilter."""
         return f"if({self.is_suspicious(expression)}, {self.redact(expression)}, {expression})"
 
-    def redact_maps(self, expression: str) -> str:
+    def redact_maps(self, expression: str, is_private: str = "false", stripped: str = "[]") -> str:
         """
         Return the SQL of an Array(Map(…, String)), the maps of one record, whose content values are redacted and whose
         other values are not touched. A record whose text does not pass the prefilter stays as it is.
+
+        Args:
+            is_private: the SQL that is true for a record whose words are not to be stored at all,
+            stripped: and of the maps that are left of it. Told here, because each choice between maps copies all of them.
         """
         text = f"arrayStringConcat(arrayFlatten(arrayMap(attributes -> mapValues(attributes), {expression})), char(10))"
         redacted = (
             f"mapApply((key, value) -> (key, if({is_not_content('key')}, value, {self.redact('value')})), attributes)"
         )
-        return f"if({self.is_suspicious(text)}, arrayMap(attributes -> {redacted}, {expression}), {expression})"
+        close_look = f"if({is_private}, {stripped}, arrayMap(attributes -> {redacted}, {expression}))"
+        return f"if({is_private} OR {self.is_suspicious(text)}, {close_look}, {expression})"
 
 
 def is_not_content(key: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,16 +166,19 @@ def test_dead_letters_are_listed_shown_redacted_and_retried(tmp_path: Path) -> N
         assert running.wait_until_loaded()["dead_lettered"] == 1, "refused again"
 
 
-def test_capture_is_a_hook(service: Service) -> None:
+def test_capture_is_a_hook(service: Service, tmp_path: Path) -> None:
     hook = {"session_id": "captured", "hook_event_name": "UserPromptSubmit", "prompt_id": "p1", "prompt": "hello there"}
     endpoint = f"http://{service.addresses['otlp_http']}"
-    done = run("capture", stdin=json.dumps(hook).encode(), ARGUS_OTEL_ENDPOINT=endpoint)
+    machine = {"ARGUS_OTEL_ENDPOINT": endpoint, "CLAUDE_PLUGIN_DATA": str(tmp_path), "HOME": str(tmp_path)}
+    done = run("capture", stdin=json.dumps(hook).encode(), **machine)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    service.wait_until_loaded()
-    assert service.rows("SELECT first_prompt FROM argus.session_text WHERE session_id = 'captured'") == [
-        {"first_prompt": "hello there"}
-    ]
-    broken = run("capture", stdin=b"no json", ARGUS_OTEL_ENDPOINT=endpoint)
+    # It leaves before the record is sent.
+    deadline_s = time.monotonic() + 30
+    while not (found := service.rows("SELECT first_prompt FROM argus.session_text WHERE session_id = 'captured'")):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+    assert found == [{"first_prompt": "hello there"}]
+    broken = run("capture", stdin=b"no json", **machine)
     assert (broken.returncode, broken.stdout) == (0, b"")
 
 

@@ -98,9 +98,9 @@ def session(request: pytest.FixtureRequest, running: dict[str, Future[Ran]], ser
 @pytest.fixture(scope="session", params=OPTED_OUT)
 def private(request: pytest.FixtureRequest, running: dict[str, Future[OptedOut]], service: Service) -> OptedOut:
     """The session that its user opted out, once per command."""
-    opted_out = running[request.param].result()
-    _wait_until_told(service, opted_out.ran)
-    return opted_out
+    known = running[request.param].result()
+    _wait_until_told(service, known.ran)
+    return known
 
 
 def _wait_until_told(service: Service, ran: Ran) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from scenario import Call, Scenario, Script
 
+TURN_IS_OVER = "/scripted/turn-is-over"
+"""Where the session's process POSTs the prompt of a turn that has its result."""
+
 _REPORT = "<task-notification>"
 _HELD_S_MAX = 20
 _AUXILIARY = "Scripted."  # to whatever the client asks beside the conversation, as a title
@@ -67,7 +70,7 @@ class ScriptedApi:
         self._lock = threading.Lock()
         self._called: dict[str, _Place] = {}
         self._outages: dict[tuple[int, int], int] = {}  # scripts by identity: they hold what cannot be hashed
-        self._answered = {id(script): threading.Event() for script in scenario.scripts}
+        self._over = {script.prompt: threading.Event() for script in scenario.scripts}
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -100,10 +103,10 @@ class ScriptedApi:
             self.answers.append(answer)
         return answer
 
-    def sent(self, answer: Answer) -> None:
-        """The answer is on the wire."""
-        if answer.script and not answer.calls and id(answer.script) in self._answered:
-            self._answered[id(answer.script)].set()
+    def turn_is_over(self, prompt: str) -> None:
+        """The SDK has the result of a turn: an agent that it left in the background may go on."""
+        if prompt in self._over:
+            self._over[prompt].set()
 
     def _place(self, messages: list[dict[str, Any]]) -> _Place | str | None:
         """Return where the conversation stands; `_REPORT` if an agent reported back last, None if nothing is known."""
@@ -123,10 +126,10 @@ class ScriptedApi:
         return place if at >= 0 else None
 
     def _hold_agent(self, agent: Script) -> None:
-        # An agent in the background that is done before its turn is reports inside that turn; this one is slower.
+        # An agent in the background that is done before its turn is may report inside that turn; this one is slower.
         for script in self.scenario.scripts:
             if any(call.agent is agent for batch in script.batches for call in batch):
-                assert self._answered[id(script)].wait(_HELD_S_MAX), "the turn that started the agent has no end"
+                assert self._over[script.prompt].wait(_HELD_S_MAX), "the turn that started the agent has no end"
 
     def _outage(self, place: _Place) -> int:
         outage = place.script.outage_before(place.batch_index)
@@ -235,13 +238,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(200, b'{"input_tokens":100}')
             return
         api = self.server.api
+        if self.path == TURN_IS_OVER:
+            api.turn_is_over(body.decode())
+            self._reply(200, b"{}")
+            return
         answer = api.answer(body)
         if isinstance(answer, int):
             error = {"type": "error", "error": {"type": "overloaded_error", "message": "scripted"}}
             self._reply(answer, json.dumps(error).encode(), {"retry-after": "0"})
             return
         self._reply_with(answer, is_stream=bool(json.loads(body).get("stream")))
-        api.sent(answer)
 
     def _reply_with(self, answer: Answer, *, is_stream: bool) -> None:
         message, headers = _message(answer), {"request-id": answer.request_id}

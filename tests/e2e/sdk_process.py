@@ -2,8 +2,8 @@
 Run one session through claude-agent-sdk: a job as JSON on stdin -> every message of the SDK as a JSON line on stdout.
 
 A process of its own, as its environment is the session's. The job: {"cwd", "model", "plugins": [folder], "denied_tools":
-[name], "processes": [[{"prompt", "results_count"}]]}; each of `processes` is one run of the CLI, the second and later
-ones resume the session of the first.
+[name], "turn_is_over_url", "processes": [[{"prompt", "results_count"}]]}; each of `processes` is one run of the CLI, the
+second and later ones resume the session of the first. Each result is told to the scripted API too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import urllib.request
 from typing import Any
 
 from claude_agent_sdk import (
@@ -59,9 +60,15 @@ async def run(job: dict[str, Any]) -> None:
                     tell(number, turn["prompt"], message)
                     if isinstance(message, ResultMessage):
                         session_id = message.session_id
+                        tell_api(job["turn_is_over_url"], turn["prompt"])
                         results_left -= 1
                         if not results_left:
                             break
+
+
+def tell_api(url: str, prompt: str) -> None:
+    with urllib.request.urlopen(urllib.request.Request(url, prompt.encode()), timeout=10) as answer:
+        answer.read()
 
 
 def tell(process_number: int, prompt: str, message: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenario import Command
-from scripted_api import ScriptedApi
+from scripted_api import TURN_IS_OVER, ScriptedApi
 
 if TYPE_CHECKING:
     from scenario import Scenario
@@ -82,7 +82,7 @@ def run_session(scenario: Scenario, legs: Legs, home: Path) -> Ran:
     with ScriptedApi(scenario) as api:
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("sdk_process.py"))],
-            input=json.dumps(_job(scenario, project, legs)),
+            input=json.dumps(_job(scenario, project, legs, api)),
             env=_environment(home, api.url, legs),
             cwd=home,
             capture_output=True,
@@ -96,12 +96,13 @@ def run_session(scenario: Scenario, legs: Legs, home: Path) -> Ran:
     )
 
 
-def _job(scenario: Scenario, project: Path, legs: Legs) -> dict[str, Any]:
+def _job(scenario: Scenario, project: Path, legs: Legs, api: ScriptedApi) -> dict[str, Any]:
     return {
         "cwd": str(project),
         "model": scenario.model,
         "plugins": [str(legs.plugin)],
         "denied_tools": scenario.denied_tools,
+        "turn_is_over_url": api.url + TURN_IS_OVER,
         "processes": [
             [
                 {"prompt": turn.prompt, "results_count": 1 if isinstance(turn, Command) else turn.results_count}

@@ -4,7 +4,7 @@
 {% import 'private.jinja' as private with context %}
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{ otel }}.otlp_to_logs {{ on_cluster }} TO {{ otel }}.otel_logs AS
 SELECT
-    * EXCEPT (received_at_ns, is_private, texts, types, of_types, redacted),
+    * EXCEPT (received_at_ns, is_private, said, types, of_types, redacted),
     redacted[1] AS LogAttributes,
     types[1] AS LogAttributeTypes,
     redacted[2][''] AS Body,
@@ -13,52 +13,45 @@ SELECT
     of_types[1] AS ResourceAttributeTypes,
     redacted[4] AS ScopeAttributes,
     of_types[2] AS ScopeAttributeTypes,
-    texts[3]['service.name'] AS ServiceName
+    said[3]['service.name'] AS ServiceName
 FROM
 (
     SELECT
-        * REPLACE (
-            if(is_private, {{ private.known_name('EventName') }}, EventName) AS EventName,
-            if(is_private, arrayMap(types_of_one -> {{ private.names_and_numbers('types_of_one') }}, types), types) AS types),
-        {{ redact_maps('texts') }} AS redacted
-    FROM
-    (
-    SELECT
-        * EXCEPT (said),
-        if(is_private, [{{ private.log_attributes('said[1]') }}, map('', {{ private.known_name("said[2]['']") }}), {{ private.names_and_numbers('said[3]') }}, {{ private.names_and_numbers('said[4]') }}], said) AS texts
-    FROM
-    (
-    SELECT
-        * EXCEPT (shaped, of_texts),
-        arrayConcat({{ otlp.texts('shaped') }}, of_texts) AS said,
-        {{ otlp.types('shaped') }} AS types,
-        {{ private.is_private("said[1]['session.id']") }} AS is_private
+        * REPLACE (if(is_private, {{ private.known_name('EventName') }}, EventName) AS EventName),
+        {{ redact_maps('said', 'is_private', '[' ~ private.log_attributes('said[1]') ~ ", map('', " ~ private.known_name("said[2]['']") ~ '), ' ~ private.names_and_numbers('said[3]') ~ ', ' ~ private.names_and_numbers('said[4]') ~ ']') }} AS redacted
     FROM
     (
         SELECT
-            {{ otlp.beside() }},
-            {{ otlp.plausible_time('if(time_unix_nano > 0, time_unix_nano, observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
-            {{ otlp.plausible_time('observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
-            time_unix_nano AS TimeUnixNano,
-            observed_time_unix_nano AS ObservedTimeUnixNano,
-            {{ otlp.hex_id('trace_id') }} AS TraceId,
-            {{ otlp.hex_id('span_id') }} AS SpanId,
-            toUInt8(bitAnd(flags, 255)) AS TraceFlags,
-            flags AS Flags,
-            severity_text AS SeverityText,
-            toUInt8(severity_number) AS SeverityNumber,
-            {{ redact_text('event_name') }} AS EventName,
-            dropped_attributes_count AS DroppedAttributesCount,
-            {{ otlp.shaped('[attributes, ' ~ otlp.as_list('body') ~ ']') }} AS shaped
+            * EXCEPT (shaped, of_texts),
+            arrayConcat({{ otlp.texts('shaped') }}, of_texts) AS said,
+            {{ otlp.types('shaped') }} AS types,
+            {{ private.is_private("said[1]['session.id']") }} AS is_private
         FROM
         (
-        {{ otlp.scopes('logs', 'resource_logs', 'scope_logs', 'log_records') }}
+            SELECT
+                {{ otlp.beside() }},
+                {{ otlp.plausible_time('if(time_unix_nano > 0, time_unix_nano, observed_time_unix_nano)', 'received_at_ns') }} AS Timestamp,
+                {{ otlp.plausible_time('observed_time_unix_nano', 'received_at_ns') }} AS ObservedTimestamp,
+                time_unix_nano AS TimeUnixNano,
+                observed_time_unix_nano AS ObservedTimeUnixNano,
+                {{ otlp.hex_id('trace_id') }} AS TraceId,
+                {{ otlp.hex_id('span_id') }} AS SpanId,
+                toUInt8(bitAnd(flags, 255)) AS TraceFlags,
+                flags AS Flags,
+                severity_text AS SeverityText,
+                toUInt8(severity_number) AS SeverityNumber,
+                {{ redact_text('event_name') }} AS EventName,
+                dropped_attributes_count AS DroppedAttributesCount,
+                {{ otlp.shaped('[attributes, ' ~ otlp.as_list('body') ~ ']') }} AS shaped
+            FROM
+            (
+                {{ otlp.scopes('logs', 'resource_logs', 'scope_logs', 'log_records') }}
+            )
+            {{ otlp.array_join('records', ['time_unix_nano', 'observed_time_unix_nano', 'severity_number', 'severity_text', 'body', 'attributes', 'dropped_attributes_count', 'flags', 'trace_id', 'span_id', 'event_name']) }}
+            {% if drop_events %}
+            -- Noise that the configuration drops before landing; argus.dropped_records counts it.
+            WHERE replaceOne(coalesce(body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
+            {% endif %}
         )
-        {{ otlp.array_join('records', ['time_unix_nano', 'observed_time_unix_nano', 'severity_number', 'severity_text', 'body', 'attributes', 'dropped_attributes_count', 'flags', 'trace_id', 'span_id', 'event_name']) }}
-        {% if drop_events %}
-        -- Noise that the configuration drops before landing; argus.dropped_records counts it.
-        WHERE replaceOne(coalesce(body.string_value, ''), 'claude_code.', '') NOT IN ({{ drop_events }})
-        {% endif %}
-    )    )
     )
 )

@@ -3,7 +3,6 @@
 {% import 'private.jinja' as private with context %}
 ALTER TABLE {{ otel }}.otel_logs {{ on_cluster }} UPDATE
     LogAttributes = {{ private.log_attributes('LogAttributes') }},
-    LogAttributeTypes = {{ private.names_and_numbers('LogAttributeTypes') }},
     ResourceAttributes = {{ private.names_and_numbers('ResourceAttributes') }},
     ScopeAttributes = {{ private.names_and_numbers('ScopeAttributes') }},
     EventName = {{ private.known_name('EventName') }},

@@ -6,15 +6,12 @@ arrayMap(attributes -> {{ private.names_and_numbers('attributes') }}, {{ column 
 {%- endmacro %}
 ALTER TABLE {{ otel }}.otel_traces {{ on_cluster }} UPDATE
     SpanAttributes = {{ private.names_and_numbers('SpanAttributes') }},
-    SpanAttributeTypes = {{ private.names_and_numbers('SpanAttributeTypes') }},
     ResourceAttributes = {{ private.names_and_numbers('ResourceAttributes') }},
     ScopeAttributes = {{ private.names_and_numbers('ScopeAttributes') }},
     StatusMessage = '',
     `Events.Name` = arrayMap(name -> '', `Events.Name`),
     `Events.Attributes` = {{ of_each('`Events.Attributes`') }},
-    EventAttributeTypes = {{ of_each('EventAttributeTypes') }},
-    `Links.Attributes` = {{ of_each('`Links.Attributes`') }},
-    LinkAttributeTypes = {{ of_each('LinkAttributeTypes') }}
+    `Links.Attributes` = {{ of_each('`Links.Attributes`') }}
 WHERE {{ erasure.of("SpanAttributes['session.id']", 'Timestamp') }}
     AND (
         {{ erasure.has_words(['SpanAttributes', 'ResourceAttributes', 'ScopeAttributes']) }}
