@@ -35,6 +35,7 @@ from argus_otel.capture.errors import (
     ShipError,
 )
 from argus_otel.capture.log import note
+from argus_otel.capture.pieces import is_piece, messages
 from argus_otel.capture.prepare import (
     EMPTY_REQUEST_BYTES,
     encoded,
@@ -52,7 +53,7 @@ from argus_otel.capture.settings import (
     token_of,
 )
 from argus_otel.capture.ship import ship
-from argus_otel.capture.spool import Run, Spool, folders
+from argus_otel.capture.spool import WAITING, Run, Spool, folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,7 +124,7 @@ class Shipper:
 
     def has_work(self) -> bool:
         """Say whether something waits; asked after the lock was given away."""
-        return bool(self._spool.names(".raw", ".spans", ".private"))
+        return bool(self._spool.names(*WAITING))
 
     # Before anything is sent
 
@@ -160,12 +161,19 @@ class Shipper:
             try:
                 self._prepare(name)
             except OSError as error:
-                self._say(f"a hook's record cannot be prepared: {error.strerror}")
-                is_stuck = True
+                is_stuck = self._is_stuck(error)
                 break
+        try:
+            is_stuck = self._join_pieces() or is_stuck
+        except OSError as error:
+            is_stuck = self._is_stuck(error)
         dropped = self._spool.drop_oversize(self._settings().spool_bytes_max)
         self._count_dropped("size", dropped)
         return len(self._spool.names(".spans", ".private")), is_stuck
+
+    def _is_stuck(self, error: OSError) -> bool:
+        self._say(f"a hook's record cannot be prepared: {error.strerror}")
+        return True
 
     def _forget_private(self) -> None:
         names = private.names(self._state)
@@ -184,6 +192,35 @@ class Shipper:
         except CaptureError as error:
             self._set_aside(name, ".damaged", str(error))
             return
+        if is_piece(run):
+            self._spool.keep_piece(name)
+        else:
+            self._prepare_run(name, run)
+
+    def _join_pieces(self) -> bool:
+        """Turn messages that are whole, or given up, into what is sent; say whether pieces wait still."""
+        pieces = [(name, run) for name in self._spool.names(".piece") if (run := self._read_piece(name)) is not None]
+        now_ns = time.time_ns()
+        is_waiting = False
+        for message in messages(pieces):
+            if message.is_whole() or message.is_given_up(now_ns) or self._is_private(message.joined()):
+                last = max(message.pieces)
+                self._prepare_run(f"{last[: -len('.piece')]}.raw", message.joined())
+                self._spool.delete(message.pieces)
+            else:
+                is_waiting = True
+        return is_waiting
+
+    def _read_piece(self, name: str) -> HookRun | None:
+        try:
+            return read_run(self._spool.read_raw(name))
+        except FileNotFoundError:
+            return None
+        except CaptureError as error:
+            self._set_aside(name, ".damaged", str(error))
+            return None
+
+    def _prepare_run(self, name: str, run: HookRun) -> None:
         try:
             is_private, sent = self._what_is_sent(run, name)
         except SettingsError as error:
@@ -200,7 +237,7 @@ class Shipper:
 
     def _what_is_sent(self, run: HookRun, name: str) -> tuple[bool, Run | None]:
         if not run.asks_for_privacy:
-            if private.marker_name(run.session_id) in private.names(self._state):
+            if self._is_private(run):
                 return True, None
             settings = load_settings(run.env, self._environ)
             if settings.capture_level == "off":
@@ -212,6 +249,9 @@ class Shipper:
                 return False, Run(run.session_id, encoded(spans)) if spans else None
         private.ask(self._state, run.session_id, run.at_ns, self._endpoint)
         return True, self._wish(run)
+
+    def _is_private(self, run: HookRun) -> bool:
+        return private.marker_name(run.session_id) in private.names(self._state)
 
     def _complete(self, run: HookRun, name: str, settings: Settings) -> None:
         spans, offsets = complete(run, settings, self._spool.offsets())

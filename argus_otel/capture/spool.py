@@ -2,6 +2,7 @@
 What waits on disk in one folder per endpoint: one file per run of a hook, in the order of its name.
 
     <at_ns>-<pid>.raw       as the hook wrote it: a header line, then stdin               (hook)
+    <at_ns>-<pid>.piece     the same, of a message in part: it waits for the others                 (shipper)
     <at_ns>-<pid>.spans     what is to be sent of it: a header line, then OTLP-JSON spans  (shipper)
     <at_ns>-<pid>.private   the same of a session that its user made private: goes first, is never dropped
     *.refused, *.damaged    set aside for whoever looks; bounded like all else
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-WAITING = (".raw", ".spans", ".private")
+WAITING = (".raw", ".piece", ".spans", ".private")
 _SET_ASIDE = (".refused", ".damaged")
 _ALL = (*WAITING, *_SET_ASIDE)
 _NS = 1_000_000_000
@@ -114,6 +115,15 @@ class Spool:
             self.add(_with_kind(name, ".private" if is_private else ".spans"), run)
         self.delete([name])
 
+    def keep_piece(self, raw_name: str) -> None:
+        """
+        Let a raw file wait for others.
+
+        Raises:
+            OSError: it is a raw file still; FileNotFoundError if it is gone.
+        """
+        os.replace(self._path(raw_name), self._path(_with_kind(raw_name, ".piece")))  # noqa: PTH105
+
     def add(self, name: str, run: Run) -> None:
         """
         Put a run under a name of kind `.spans` or `.private`.
@@ -184,7 +194,7 @@ class Spool:
     def drop_aged(self, age_s_max: int) -> int:
         """Drop what is older than a bound; return how many. What is private stays."""
         oldest_ns = time.time_ns() - age_s_max * _NS
-        gone = [name for name in self.names(".raw", ".spans", *_SET_ASIDE) if at_ns_of(name) < oldest_ns]
+        gone = [name for name in self.names(".raw", ".piece", ".spans", *_SET_ASIDE) if at_ns_of(name) < oldest_ns]
         self.delete(gone)
         return len(gone)
 

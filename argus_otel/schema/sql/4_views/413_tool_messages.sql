@@ -12,7 +12,7 @@ SELECT
     coalesce(minOrNullIf(facts.ts, record = 'tool_result' AND field = '' AND leg != 'import'), minOrNullIf(facts.ts, record = 'tool_result' AND field = '')) AS returned_at,
     {{ merge.best('input') }} AS best_input,
     {{ merge.best('output') }} AS best_output,
-    {{ merge.best('error') }} AS best_error,
+    {{ merge.best_error() }} AS best_error,
     best_input.5 AS input,
     best_output.5 AS output,
     best_error.5 AS error,
