@@ -34,11 +34,12 @@ from argus_otel.serve.endpoint import Endpoint, EndpointSettings
 from argus_otel.serve.erasures import erasures_route
 from argus_otel.serve.operations import operations_routes
 from argus_otel.spool import Spool, SpoolSettings, observe_spool
+from argus_otel.spool.segment import DAMAGED_SUFFIX
 from argus_otel.store import EmbeddedStore, ServerStore, open_store
 from argus_otel.telemetry import Metric, Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from starlette.routing import Route
@@ -49,6 +50,10 @@ logger = logging.getLogger(__name__)
 
 DRAIN_S_MAX = 10.0
 """How long a stop may go on loading; what is left stays in the spool and loads at the next start."""
+
+
+ERASE_S_MAX = 5.0
+"""How long a stop may go on erasing; what is left is erased after the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,9 @@ class Service:
         if isinstance(store, EmbeddedStore):
             await asyncio.to_thread(self._prepare_schema, store)
         dead_letters = self._open_dead_letters(telemetry, ledger, spool)
-        eraser = Eraser(store, lambda: self._schema, lambda is_private: _strip_letters(dead_letters, is_private))
+        eraser = Eraser(
+            store, lambda: self._schema, lambda private: _strip_aside(dead_letters, config.data_dir / "spool", private)
+        )
         loader = Loader(
             spool,
             lambda segments, signal: self._insert(store, segments, signal),
@@ -140,7 +147,7 @@ class Service:
             on_private=eraser.wake,
         )
         eraser.start()
-        self._later(lambda: asyncio.to_thread(eraser.close))
+        self._later(lambda: asyncio.to_thread(eraser.close, ERASE_S_MAX))
         loader.start()
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
         observe_spool(telemetry, spool)
@@ -306,8 +313,14 @@ def _sums(loader: Loader) -> dict[str, int]:
     return {**asdict(accounting), "missing": accounting.missing}
 
 
-def _strip_letters(dead_letters: DeadLetters, is_private: Container[tuple[str, str]]) -> None:
-    dead_letters.rewrite(lambda envelope: without_words(envelope, is_private))
+def _strip_aside(dead_letters: DeadLetters, spool_folder: Path, private: Collection[tuple[str, str]]) -> None:
+    """Take the words of private sessions out of what was set aside; what nobody can read goes whole."""
+    dead_letters.rewrite(lambda envelope: without_words(envelope, private))
+    for path in spool_folder.glob(f"*{DAMAGED_SUFFIX}"):
+        data = path.read_bytes()
+        if any(session_id.encode() in data for _, session_id in private):
+            path.unlink()
+            logger.warning("%s held words of a private session and was deleted", path.name)
 
 
 def _rfc3339(name: str, value: str | None) -> str | None:

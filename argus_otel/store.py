@@ -125,7 +125,7 @@ class EmbeddedStore:
             for name, value in READ_SETTINGS.items():
                 handle.query(f"SET {name} = {value}")
             for name, value in (parameters or {}).items():
-                handle.query(f"SET param_{name} = {_quote(value)}")
+                handle.query(f"SET param_{name} = {_quote(_escaped(value))}")
             answer = handle.query(f"{sql} SETTINGS output_format_json_quote_64bit_integers = 0", "JSON").bytes()
         rows: list[dict[str, Any]] = json.loads(answer)["data"]
         return rows
@@ -268,6 +268,11 @@ def _classified(text: str, code: int) -> StoreError:
     if code in PERMANENT_CODES:
         return StoreRefusedError(text, code)
     return StoreUnavailableError(text, code)
+
+
+def _escaped(text: str) -> str:
+    """Return a parameter's value as the engine reads it: like a field of TSV."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def _quote(text: str) -> str:

@@ -37,6 +37,10 @@ class ShipError(CaptureError):
         self.after_s = after_s
 
 
+class TokenRefusedError(ShipError):
+    """The receiver does not take this token. Only with another one is it worth another try."""
+
+
 class ReceiverFailedError(ShipError):
     """The receiver failed over the request (HTTP 500 and its like). Tried again a few times only."""
 

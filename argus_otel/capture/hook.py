@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+PRIVATE_COMMANDS = ("/private", "/argus-otel:private")
+"""The plugin's own command, alone and with the plugin's name. `/<another plugin>:private` is that one's."""
+
 INPUT_BYTES_MAX = 64 * 1024 * 1024
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 PASSED_ON = (
@@ -31,6 +34,7 @@ PASSED_ON = (
     "CLAUDE_AGENT_SDK_VERSION",
     "CLAUDE_CODE_REMOTE",
     "TRACEPARENT",
+    "CLAUDE_CONFIG_DIR",  # where its user's skills and settings are looked for; it is not sent
 )
 """Variables that say something of the session."""
 RECORD_SETTINGS = (
@@ -407,12 +411,16 @@ def _private_command(told: bytes) -> dict[str, Any] | None:
 
 
 def is_private_command(hook: object) -> bool:
-    """Tell `/private` and `/<plugin>:private`, with nothing else around it, from any other hook."""
+    """Tell a prompt that is the command `/private` from any other hook."""
     if not isinstance(hook, dict) or hook.get("hook_event_name", "UserPromptSubmit") != "UserPromptSubmit":
         return False
     prompt = hook.get("prompt")
-    words = prompt.split() if isinstance(prompt, str) else []
-    return len(words) == 1 and (words[0] == "/private" or (words[0].startswith("/") and words[0].endswith(":private")))
+    return isinstance(prompt, str) and is_private_prompt(prompt)
+
+
+def is_private_prompt(prompt: str) -> bool:
+    """Tell what was typed by its first word, as Claude Code finds a command, whatever follows it."""
+    return bool(words := prompt.split(None, 1)) and words[0] in PRIVATE_COMMANDS
 
 
 def _make_private(

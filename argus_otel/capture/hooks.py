@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from argus_otel.capture.content import EMPTY, Content, as_text, measure
+from argus_otel.capture.hook import is_private_prompt
 from argus_otel.capture.skills import files_hash, find_skill, list_nothing
 from argus_otel.capture.versions import versions
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     Attributes = dict[str, AttributeValue | Content | None]
     """Of content its text is sent; None and the empty string are not."""
 
-_PRIVATE = re.compile(r"/(\S+:)?private")
 _COMMAND = re.compile(r"/(\S+)")
 _MACHINE_PROMPT = "<task-notification>"
 _LABEL = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
@@ -95,7 +95,7 @@ def _session_start(hook: Hook) -> list[Record]:
 def _user_prompt(hook: Hook) -> list[Record]:
     prompt = hook.text("prompt")
     key = _key(hook.text("prompt_id"))
-    if _PRIVATE.fullmatch(prompt.strip()):
+    if is_private_prompt(prompt):
         return [Record("private", key, {})]
     content = hook.measured("prompt")
     about: Attributes = {

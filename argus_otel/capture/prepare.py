@@ -16,7 +16,7 @@ from argus_otel.capture.otlp import encode
 from argus_otel.capture.records import content_records
 from argus_otel.capture.redact import load_rules
 from argus_otel.capture.settings import CaptureSettings
-from argus_otel.capture.versions import list_disk_files, read_disk_file
+from argus_otel.capture.versions import disk_readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,8 +96,8 @@ def prepare(run: HookRun, settings: Settings) -> list[Span]:
         SettingsError: the rules of redaction cannot be read, so nothing may be sent.
     """
     rules = _rules() if settings.redaction else ()
-    capture = settings.capture
-    return content_records(run.told, run.at_ns, run.env, capture, read_disk_file, list_disk_files, rules, settings)
+    read_file, list_files = disk_readers(run.env.get("CLAUDE_CONFIG_DIR", ""))
+    return content_records(run.told, run.at_ns, run.env, settings.capture, read_file, list_files, rules, settings)
 
 
 @functools.lru_cache(maxsize=1)

@@ -91,15 +91,21 @@ def marker_name(session_id: str) -> str:
 
 def has_marker_file(project: str, home: str) -> bool:
     """Say whether a project, or a folder above it up to the home folder, holds `.argus-otel-private`."""
+    return bool(marker_file(project, home))
+
+
+def marker_file(project: str, home: str) -> str:
+    """Return the path of the file that opts a project out; empty if there is none."""
     folder = project
     while folder:
-        if os.path.exists(f"{folder}/{MARKER_FILE}"):  # noqa: PTH110 - pathlib costs milliseconds at start
-            return True
+        path = f"{folder}/{MARKER_FILE}"
+        if os.path.exists(path):  # noqa: PTH110 - pathlib costs milliseconds at start
+            return path
         above = os.path.dirname(folder)  # noqa: PTH120
         if folder in (home, above):
-            return False
+            return ""
         folder = above
-    return False
+    return ""
 
 
 def reason(state: str, endpoint: str) -> str:

@@ -17,7 +17,7 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from argus_otel.capture.errors import ReceiverFailedError, RefusedError, RejectedError, ShipError
+from argus_otel.capture.errors import ReceiverFailedError, RefusedError, RejectedError, ShipError, TokenRefusedError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ANSWER_BYTES_MAX = 64 * 1024
-# 401 and 403: a token may be put right. 404 and a redirect: so may an address. The rest is OTLP's own list.
-_RETRYABLE = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
+_TOKEN_REFUSED = (401, 403)
+# 404 and a redirect: an address may be put right. The rest is OTLP's own list.
+_RETRYABLE = frozenset({404, 408, 429, 502, 503, 504})
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -43,6 +44,7 @@ def ship(body: bytes, settings: ShipSettings) -> None:
         RejectedError: it took all but some records, which it never will.
         RefusedError: it took nothing and never will.
         ReceiverFailedError: it failed over it.
+        TokenRefusedError: it does not take this token.
         ShipError: any other reason; retryable.
     """
     url = f"{settings.endpoint}/v1/traces"
@@ -61,7 +63,7 @@ def ship(body: bytes, settings: ShipSettings) -> None:
         raise ShipError(f"{shown} answers no HTTP: is it the port of OTLP/gRPC? OTLP/HTTP has its own, 4318") from error
     except (OSError, ValueError) as error:  # a wait that timed out, a refused connection, a URL or token of odd bytes
         raise ShipError(
-            f"{shown} was not reached: {_why(error)}: is the service running, is the endpoint right?"
+            f"{shown} was not reached: {why_not(error)}: is the service running, is the endpoint right?"
         ) from error
     if rejected:
         raise RejectedError(f"{shown} rejected {rejected} records for good", rejected)
@@ -71,6 +73,8 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> ShipError:
     status = error.code
     hint = "is this an OTLP/HTTP receiver?" if status == 404 else "look at its log, or at the token"
     message = f"{url} answered {status} {error.reason}: {hint}"
+    if status in _TOKEN_REFUSED:
+        return TokenRefusedError(message)
     if status in _RETRYABLE or status < 400:
         return ShipError(message, _seconds(error.headers.get("Retry-After")))
     return RefusedError(message) if status < 500 else ReceiverFailedError(message)
@@ -90,7 +94,8 @@ def _until(date: str) -> float:
     return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - time.time())
 
 
-def _why(error: Exception) -> str:
+def why_not(error: Exception) -> str:
+    """Return why an address was not reached, with nothing in it of what was sent."""
     reason = getattr(error, "reason", error)
     # A header of odd bytes is quoted by its error, and one header is the token.
     return str(reason) if isinstance(reason, (OSError, str)) else type(reason).__name__

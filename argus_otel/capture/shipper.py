@@ -7,7 +7,8 @@ A hook starts it with the lock of the spool already taken. It turns each raw fil
 batches, deletes what was taken, and stays a moment for the next hook. Before every request it looks who became private.
 It may be killed at any point: what is on disk is right, and a span that is sent twice is the same span.
 
-A receiver that is away is asked again, ever more seldom, for a few minutes; the rest waits for the next hook.
+A receiver that is away is asked again, ever more seldom, for a few minutes; the rest waits for the next hook. One that
+does not take the token is not asked again: the next hook's shipper may have been given another.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from argus_otel.capture.errors import (
     RejectedError,
     SettingsError,
     ShipError,
+    TokenRefusedError,
 )
 from argus_otel.capture.log import note
 from argus_otel.capture.pieces import is_piece, messages
@@ -98,6 +100,7 @@ class Shipper:
         self._private_names: frozenset[str] = frozenset()
         self._said: set[str] = set()
         self._failures = 0
+        self._has_usable_token = True
         self._delay_s = pace.delay_first_s
         self._try_at_s = 0.0
         self.is_stopping = False
@@ -115,12 +118,16 @@ class Shipper:
             elif waiting_count and now_s >= self._try_at_s and self._ship_next():
                 active_at_s = taken_at_s = time.monotonic()
                 continue
-            elif now_s - taken_at_s > self._pace.life_s or self._failures >= _FAILURES_MAX:
+            elif self._is_given_up(now_s - taken_at_s):
                 return False
             else:
                 active_at_s = now_s
             time.sleep(self._pace.poll_s * (10 if waiting_count > _MANY_WAITING else 1))
         return False
+
+    def _is_given_up(self, taking_nothing_for_s: float) -> bool:
+        is_over = taking_nothing_for_s > self._pace.life_s or self._failures >= _FAILURES_MAX
+        return is_over or not self._has_usable_token
 
     def has_work(self) -> bool:
         """Say whether something waits; asked after the lock was given away."""
@@ -350,6 +357,8 @@ class Shipper:
         self._say(f"waiting to be sent: {error}")
         if isinstance(error, ReceiverFailedError):
             self._failures += 1
+        if isinstance(error, (TokenRefusedError, SettingsError)):
+            self._has_usable_token = False
         asked_s = error.after_s if isinstance(error, ShipError) else None
         # Not all at once when a receiver is back.
         delay_s = self._delay_s * random.uniform(0.5, 1.0)  # noqa: S311

@@ -26,6 +26,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from argus_otel.capture.hook import is_private_prompt
 from argus_otel.capture.identity import identity, span_id
 from argus_otel.capture.records import content_records
 from argus_otel.capture.redact import load_rules
@@ -61,8 +62,10 @@ _TYPED_COMMAND = re.compile(
 _LOCAL = ("<command-name>", "<local-command-", "<bash-")
 _INTERRUPTED = "[Request interrupted by user"
 _REJECTED = "User rejected tool use"
-_MAYBE_PRIVATE = re.compile(rb"/(?:[\w.-]+:)?private\b")
-_PRIVATE = re.compile(r"(?:.*\n\nOriginal prompt: )?\s*/(?:\S+:)?private\s*", re.DOTALL)
+_MAYBE_PRIVATE = re.compile(rb"/(?:argus-otel:)?private\b")
+_BLOCKED = "\n\nOriginal prompt: "
+"""What stands between the reason of a hook that blocked a prompt and the prompt."""
+
 _RELATIVE_PATHS = {"Read": "file_path", "Write": "file_path", "Edit": "file_path", "NotebookEdit": "notebook_path"}
 """Tools whose hooks are told the absolute path of what the model named."""
 
@@ -564,7 +567,8 @@ def _asks_for_privacy(line: Line) -> bool:
     blocks = content if isinstance(content, list) else [{"text": content}]
     texts = [_text(block, "text") for block in blocks if isinstance(block, dict)]
     typed = [_TYPED_COMMAND.fullmatch(text) for text in texts]
-    return any(_PRIVATE.fullmatch(found.group(1) if found else text) for found, text in zip(typed, texts))
+    prompts = [found.group(1) if found else text for found, text in zip(typed, texts)]
+    return any(is_private_prompt(prompt) or is_private_prompt(prompt.partition(_BLOCKED)[2]) for prompt in prompts)
 
 
 def _as_hooks_see(name: str, tool_input: Any, cwd: str) -> Any:

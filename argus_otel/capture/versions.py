@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from argus_otel.capture.skills import ListFiles, Plugin, ReadFile
 
+_USERS = "~/.claude"
 _MEMORIES = ("CLAUDE.md", ".claude/CLAUDE.md", "CLAUDE.local.md", "AGENTS.md")
 _SETTINGS = {
     "user": "~/.claude/settings.json",
@@ -74,6 +75,18 @@ def versions(project: str, read_file: ReadFile, list_files: ListFiles) -> Versio
         if plugin.key not in disabled:
             _plugin(reach, plugin)
     return Versions(reach.hashes, reach.left_out)
+
+
+def disk_readers(config_folder: str = "") -> tuple[ReadFile, ListFiles]:
+    """Return readers of this disk; what Claude Code keeps of its user in `~/.claude` is looked for in `config_folder`."""
+    if not os.path.isabs(config_folder):  # noqa: PTH117 - none is named, or one that only the session could find
+        return read_disk_file, list_disk_files
+
+    def moved(path: str) -> str:
+        is_moved = path == _USERS or path.startswith(f"{_USERS}/")
+        return config_folder + path[len(_USERS) :] if is_moved else path
+
+    return lambda path: read_disk_file(moved(path)), lambda folder: list_disk_files(moved(folder))
 
 
 def read_disk_file(path: str) -> bytes | None:

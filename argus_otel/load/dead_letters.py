@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from argus_otel.envelope import Envelope, decode_all, encode
+from argus_otel.envelope import Envelope, TornEnvelopeError, decode_all, encode
 from argus_otel.errors import UnknownDeadLetterError
 from argus_otel.load.spooled import read_all
 from argus_otel.telemetry import Metric
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from argus_otel.load.isolation import Refused
     from argus_otel.load.ledger import Ledger
-    from argus_otel.load.refusal import Refusal
     from argus_otel.load.spooled import SpooledEnvelope
+    from argus_otel.refusal import Refusal
     from argus_otel.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -206,19 +206,27 @@ class DeadLetters:
             OSError: those before are changed; doing it again does no harm.
         """
         count = 0
-        with self._lock:
-            for letter in list(self._letters.values()):
-                path = self._envelope_path(letter.id)
-                [(_, _, envelope)] = decode_all(path.read_bytes())
-                changed = change(envelope)
-                if changed is not envelope:
-                    temporary = path.with_suffix(".tmp")
-                    _write(temporary, encode(changed))
-                    temporary.replace(path)
-                    count += 1
-            if count:
-                _sync_folder(self._settings.folder)
+        for letter in self.letters():
+            with self._lock:  # not over all of them: loading waits for it
+                count += letter.id in self._letters and self._rewrite_one(letter, change)
+        if count:
+            _sync_folder(self._settings.folder)
         return count
+
+    def _rewrite_one(self, letter: DeadLetter, change: Callable[[Envelope], Envelope]) -> bool:
+        path = self._envelope_path(letter.id)
+        try:
+            [(_, _, envelope)] = decode_all(path.read_bytes())
+        except TornEnvelopeError:
+            logger.warning("dead letter %s is damaged", letter.id)
+            return False
+        changed = change(envelope)
+        if changed is envelope:
+            return False
+        temporary = path.with_suffix(".tmp")
+        _write(temporary, encode(changed))
+        temporary.replace(path)
+        return True
 
     def _hold(self, letter: DeadLetter) -> None:
         self._letters[letter.id] = letter

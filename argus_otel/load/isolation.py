@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from argus_otel.envelope import Signal
-    from argus_otel.load.refusal import Refusal
     from argus_otel.load.spooled import SpooledEnvelope
+    from argus_otel.refusal import Refusal
 
     Refused: TypeAlias = tuple[SpooledEnvelope, Refusal]
     """An envelope that was refused alone, and why."""

@@ -22,10 +22,10 @@ from argus_otel.envelope import Signal, TornEnvelopeError
 from argus_otel.errors import StoreRefusedError
 from argus_otel.load.accounting import Accounting
 from argus_otel.load.isolation import RefusalStreak, isolate
-from argus_otel.load.refusal import Refusal
 from argus_otel.load.scratch import Scratch
 from argus_otel.load.spooled import envelopes_of
 from argus_otel.load.status import LoaderStatus
+from argus_otel.refusal import Refusal
 from argus_otel.telemetry import Metric
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -64,6 +66,7 @@ def pack(
         Optional[str], typer.Option("--token-env", metavar="NAME", help="Variable with the token, instead of a file.")
     ] = None,
     capture_level: CaptureLevel = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what was packed there before.")] = False,
     also: Annotated[
         Optional[list[str]],
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of docs/plugin.md; VALUE may be JSON."),
@@ -72,16 +75,22 @@ def pack(
     """Write the plugin with an organisation's defaults in it, which a user's own settings still win over."""
     with failures():
         from argus_otel.plugin.defaults import packed_defaults
-        from argus_otel.plugin.pack import marketplace_files, plugin_files, write_folder, write_zip
+        from argus_otel.plugin.pack import PackError, marketplace_files, plugin_files, write_folder, write_zip
 
         defaults = packed_defaults(endpoint, token_file, token_env, capture_level, also or [])
         files = plugin_files(defaults)
         if marketplace:
             files = marketplace_files(files)
+        if _is_taken(output) and not force:
+            raise PackError(f"{output} exists: name another place, or give --force to replace a plugin that is there")
         (write_zip if output.suffix == ".zip" else write_folder)(files, output)
         typer.echo(f"wrote {output}")
         if "token" in defaults:
             typer.echo("the token is in it: whoever can read the plugin can send in its name", err=True)
+
+
+def _is_taken(output: Path) -> bool:
+    return output.exists() and not (output.is_dir() and not any(output.iterdir()))
 
 
 @plugin_app.command("install")
@@ -106,7 +115,8 @@ def install(
         if scope not in ("user", "project"):
             raise ConfigError(f"--scope is user or project (given: {scope!r})")
         if capture_level is None and not yes:
-            capture_level = _level(typer.prompt("Capture level: full, metadata (no text) or off", default="full"))
+            asked = "Capture level: full, metadata (no text) or off"
+            capture_level = typer.prompt(asked, default="full", value_proc=_level)
         choices = installing.Choices(
             endpoint,
             token_file,
@@ -118,6 +128,8 @@ def install(
         )
         changes = installing.planned(choices)
         _show_changes(changes)
+        if stays := installing.unchanged_telemetry(choices):
+            typer.echo(f"Claude Code's own OpenTelemetry goes to {stays} as before: --telemetry-endpoint changes it")
         if changes and not yes:
             typer.confirm("Change this?", abort=True)
         for copy in installing.install(changes):
@@ -159,10 +171,14 @@ def status(output: Output = Format.TABLE) -> None:
     """Show where the plugin is installed, what it is set to, what waits to be sent, and private sessions."""
     with failures():
         from argus_otel.plugin.status import look
-        from argus_otel.plugin.status_tables import status_tables
+        from argus_otel.plugin.status_lines import status_lines
 
         found = look()
-        show(found, output, lambda: status_tables(found))
+        if output is Format.JSON:
+            show(found, output, None)
+            return
+        # Lines, not tables: an id, an address and a time can be copied from any width.
+        typer.echo("\n".join(status_lines(found, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)))
 
 
 @plugin_app.command("test")
@@ -203,6 +219,9 @@ def claude(
     config: Annotated[
         Optional[Path], typer.Option("--config", envvar="ARGUS_OTEL_CONFIG", help="Config file (TOML).")
     ] = None,
+    token_file: Annotated[
+        Optional[Path], typer.Option("--token-file", help="File with the bearer token of the service.")
+    ] = None,
     claude_bin: Annotated[
         Optional[str], typer.Option("--claude-bin", envvar="ARGUS_OTEL_CLAUDE", help="The `claude` to run.")
     ] = None,
@@ -214,8 +233,12 @@ def claude(
 
         program = find_claude(claude_bin)
         settings = load_config({"data_dir": data_dir} if data_dir else {}, config)
-        ended = run_claude(settings, config, program, arguments or [])
-        where = f" --data-dir {settings.data_dir}" if data_dir or os.environ.get("ARGUS_OTEL_DATA_DIR") else ""
+        ended = run_claude(settings, config, program, arguments or [], token_file)
+        where = f" --config {shlex.quote(str(config))}" if config else ""
+        if data_dir:
+            where += f" --data-dir {shlex.quote(str(settings.data_dir))}"
+        if ended.trouble:
+            typer.echo(f"argus-otel: not all of this session was received: {ended.trouble}", err=True)
         serving = "" if ended.is_served else f", while `argus-otel serve{where}` runs"
         for session_id in ended.session_ids:
             typer.echo(f"argus-otel: read it with `argus-otel session {session_id}{where}`{serving}", err=True)

@@ -41,9 +41,18 @@ def packed_defaults(
         # A home that is none: what its user has set is no matter of this plugin.
         checked = load_settings({variable_of(key): value for key, value in texts.items()}, {"HOME": os.devnull})
     except SettingsError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(_as_given(str(error), texts, also)) from error
     values = {key: getattr(checked, key) for key in texts}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _as_given(message: str, keys: dict[str, str], also: list[str]) -> str:
+    """Name what was written on the command line, not the variable that stood in for it."""
+    for key in keys:
+        is_set = any(item.partition("=")[0] == key for item in also)
+        given = f"--set {key}" if is_set else f"--{key.replace('_', '-')}"
+        message = message.replace(f"{variable_of(key)} is ", f"{given} is ")
+    return message
 
 
 def _token_of(variable: str | None) -> str | None:

@@ -36,6 +36,9 @@ class Value:
     is_own: bool = False
     """Named after this plugin: undoing removes it even if it was changed since."""
 
+    why: str = ""
+    """Said where the change is shown, if nobody asked for it by name."""
+
     @property
     def name(self) -> str:
         """The key as a person writes it."""
@@ -53,7 +56,8 @@ class Change:
     def lines(self) -> list[str]:
         """The change as a diff; a secret is not shown."""
         old = [] if self.before is None else [f"  - {self.value.name} = {self._shown(self.before)}"]
-        return [*old, f"  + {self.value.name} = {self._shown(json.dumps(self.value.value, ensure_ascii=False))}"]
+        why = f"   ({self.value.why})" if self.value.why else ""
+        return [*old, f"  + {self.value.name} = {self._shown(json.dumps(self.value.value, ensure_ascii=False))}{why}"]
 
     def _shown(self, text: str) -> str:
         return "(not shown)" if self.value.is_secret else text
@@ -120,6 +124,22 @@ def undo(journal: Path) -> list[str]:
         _save(notes, journal)
     journal.unlink(missing_ok=True)
     return said
+
+
+def ours(file: Path, journal: Path) -> dict[tuple[str, ...], Any]:
+    """
+    Return the keys of a file that were set here, with their values; not those that were changed since.
+
+    Raises:
+        EditError: a file is there and holds no JSON object.
+    """
+    noted = _notes(journal).get(str(file), {}).get("keys", [])
+    values = [(note, _get(_read(file).data, Value(file, tuple(note["keys"]), None))) for note in noted]
+    return {tuple(note["keys"]): value for note, value in values if _is_as_written(value, note)}
+
+
+def _is_as_written(value: Any, note: dict[str, Any]) -> bool:
+    return value is not _ABSENT and _sum_of(value) == note["written"]
 
 
 def noted_files(journal: Path) -> list[str]:

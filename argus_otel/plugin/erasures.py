@@ -10,6 +10,8 @@ import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from argus_otel.capture.ship import why_not
+
 _ANSWER_S_MAX = 5
 _ANSWER_BYTES_MAX = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -40,7 +42,7 @@ def ask_erasure(endpoint: str, token: str, session_id: str) -> Erasure:
                 return Erasure(trouble=_why_unknown(error.read(_ANSWER_BYTES_MAX)))
             return Erasure(trouble=f"answered {error.code} {error.reason}")
     except (OSError, ValueError) as error:
-        return Erasure(trouble=f"does not answer ({type(error).__name__})")
+        return Erasure(trouble=f"does not answer: {why_not(error)}")
 
 
 def _read(body: bytes) -> Erasure:

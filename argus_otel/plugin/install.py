@@ -19,7 +19,7 @@ from argus_otel.capture.spool import report
 from argus_otel.config import read_secret
 from argus_otel.errors import ConfigError
 from argus_otel.plugin import edits
-from argus_otel.plugin.native import PROTOCOLS, SECRET, native_variables
+from argus_otel.plugin.native import ENDPOINT, PROTOCOLS, SECRET, header_of, native_variables
 from argus_otel.plugin.pack import MARKETPLACE_PLUGIN, NAME, PackError, assemble, plugin_home
 
 PLUGIN_ID = f"{NAME}@{NAME}"
@@ -74,6 +74,14 @@ def planned(choices: Choices) -> list[edits.Change]:
     """
     _check(choices)
     return edits.changes([*_claude_values(choices), *_capture_values(choices), *_telemetry_values(choices)])
+
+
+def unchanged_telemetry(choices: Choices) -> str:
+    """Return where Claude Code's own telemetry goes on going, by an earlier install, if that is elsewhere; else empty."""
+    goes_to = edits.ours(_user_settings(), journal()).get(("env", ENDPOINT))
+    is_touched = choices.has_telemetry or choices.telemetry_endpoint is not None
+    is_elsewhere = goes_to is not None and goes_to != _captured("endpoint", DEFAULT_ENDPOINT)
+    return str(goes_to) if choices.endpoint is not None and is_elsewhere and not is_touched else ""
 
 
 def install(changes: list[edits.Change]) -> list[Path]:
@@ -131,7 +139,7 @@ def _what_waits() -> list[str]:
 
 def _claude_values(choices: Choices) -> list[edits.Value]:
     # A project's settings are shared and cannot name a folder of this machine: the marketplace is the user's.
-    user_settings = claude_folder() / "settings.json"
+    user_settings = _user_settings()
     chosen = Path.cwd() / ".claude" / "settings.local.json" if choices.is_for_project else user_settings
     source = {"source": {"source": "directory", "path": str(current())}}
     return [
@@ -143,20 +151,54 @@ def _claude_values(choices: Choices) -> list[edits.Value]:
 def _capture_values(choices: Choices) -> list[edits.Value]:
     chosen: dict[str, Any] = {
         "endpoint": choices.endpoint,
-        "token_file": str(choices.token_file.expanduser().absolute()) if choices.token_file else None,
+        "token_file": str(choices.token_file.expanduser().resolve()) if choices.token_file else None,
         "capture_level": choices.capture_level,
     }
     return [edits.Value(capture_file(), (key,), value) for key, value in chosen.items() if value is not None]
 
 
 def _telemetry_values(choices: Choices) -> list[edits.Value]:
-    token = read_secret(choices.token_file.expanduser() if choices.token_file else None)
+    token = read_secret(choices.token_file.expanduser() if choices.token_file else _captured_token_file(choices))
     if not choices.has_telemetry:
-        return []
-    endpoint = choices.telemetry_endpoint or choices.endpoint or DEFAULT_ENDPOINT
+        return _telemetry_in_step(choices, token)
+    endpoint = choices.telemetry_endpoint or choices.endpoint or _captured("endpoint", DEFAULT_ENDPOINT)
     variables = native_variables(endpoint, choices.telemetry_protocol, token)
-    settings = claude_folder() / "settings.json"
+    settings = _user_settings()
     return [edits.Value(settings, ("env", name), value, is_secret=name == SECRET) for name, value in variables.items()]
+
+
+def _telemetry_in_step(choices: Choices, token: str | None) -> list[edits.Value]:
+    """Return what an earlier install set of Claude Code's own telemetry and its user left so, for what is set now."""
+    settings = _user_settings()
+    ours = edits.ours(settings, journal())
+    address, secret = ("env", ENDPOINT), ("env", SECRET)
+    if address not in ours:
+        return []
+    why = "an earlier install set it: in step with the plugin's"
+    values = []
+    follows = choices.endpoint if ours[address] == _captured("endpoint", DEFAULT_ENDPOINT) else None
+    if endpoint := choices.telemetry_endpoint or follows:
+        values.append(edits.Value(settings, address, endpoint, why=why))
+    is_free = secret in ours or SECRET not in _object(settings).get("env", {})
+    if token and is_free:
+        values.append(edits.Value(settings, secret, header_of(token), is_secret=True, why=why))
+    return values
+
+
+def _captured(key: str, otherwise: str) -> str:
+    value = _object(capture_file()).get(key)
+    return value if isinstance(value, str) and value else otherwise
+
+
+def _captured_token_file(choices: Choices) -> Path | None:
+    """Return the token file that was set before, if it is for the endpoint that holds."""
+    file = Path(_captured("token_file", "")).expanduser()
+    is_for_it = choices.endpoint in (None, _captured("endpoint", DEFAULT_ENDPOINT))
+    return file if is_for_it and file.is_file() else None
+
+
+def _user_settings() -> Path:
+    return claude_folder() / "settings.json"
 
 
 def _forget() -> list[str]:

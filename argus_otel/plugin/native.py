@@ -6,6 +6,8 @@ Prompts, answers and tools come from the plugin, redacted at the source; the swi
 
 from __future__ import annotations
 
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 SECRET = "OTEL_EXPORTER_OTLP_HEADERS"  # noqa: S105 - the name of the variable
 """The variable that holds the token."""
 
@@ -21,7 +23,12 @@ def native_variables(endpoint: str, protocol: str, token: str | None) -> dict[st
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_LOGS_EXPORTER": "otlp",
         "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        PROTOCOL: protocol,
+        ENDPOINT: endpoint,
     }
-    return variables | ({SECRET: f"Authorization=Bearer {token}"} if token else {})
+    return variables | ({SECRET: header_of(token)} if token else {})
+
+
+def header_of(token: str) -> str:
+    """Return the value of `SECRET` for a token."""
+    return f"Authorization=Bearer {token}"

@@ -21,7 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argus_otel.capture.errors import CaptureError, TokenRefusedError
 from argus_otel.capture.hook import spool_folder
+from argus_otel.capture.otlp import encode
+from argus_otel.capture.settings import ShipSettings, load_settings, token_of
+from argus_otel.capture.ship import ship
+from argus_otel.capture.spool import report
 from argus_otel.config import read_secret
 from argus_otel.errors import ArgusError
 from argus_otel.plugin.install import claude_folder
@@ -43,14 +48,16 @@ _STOP_S_MAX = 30
 _SHIP_S_MAX = 15
 """The shipper outlives the session; a service of this session's own waits for it so long."""
 
+_ANSWER_S_MAX = 5.0
 _POLL_S = 0.05
+_ASKED_FOR_NO_SESSION = ("--version", "-v", "--help", "-h")
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _PASSED_ON = (signal.SIGINT, *_ENDING, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - how a listener on all is reached from here
 
 
 class SessionError(ArgusError):
-    """There is no `claude`, or the service that was to take its session did not start."""
+    """There is no `claude`, or nobody who would take its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,13 @@ class Ended:
 
     exit_code: int
     session_ids: list[str]
+    """Of those of which something was received."""
+
     is_served: bool
     """The service goes on; otherwise it was this session's own and is stopped."""
+
+    trouble: str = ""
+    """Why what the plugin recorded was not received; empty if it was."""
 
 
 def find_claude(named: str | None) -> str:
@@ -77,7 +89,9 @@ def find_claude(named: str | None) -> str:
     return found
 
 
-def run_claude(settings: Config, config: Path | None, claude: str, arguments: list[str]) -> Ended:
+def run_claude(
+    settings: Config, config: Path | None, claude: str, arguments: list[str], token_file: Path | None = None
+) -> Ended:
     """
     Run `claude` with `arguments` until it ends.
 
@@ -86,11 +100,15 @@ def run_claude(settings: Config, config: Path | None, claude: str, arguments: li
         config: the file that they come from, for a service that is started.
         claude: the program.
         arguments: what it is given after our own.
+        token_file: holds the token of the service, if that is another than its settings name.
 
     Raises:
-        SessionError: the service did not start.
+        ConfigError: a token file cannot be read.
+        SessionError: the service did not start, is not reached, or does not take the token.
         PackError: the plugin cannot be assembled.
     """
+    if arguments and arguments[0] in _ASKED_FOR_NO_SESSION:
+        return Ended(_run([claude, *arguments], dict(os.environ)), [], is_served=True)
     plugin = assemble() / MARKETPLACE_PLUGIN
     with ExitStack() as stack:
         # Until the session runs and after it: an end that leaves no service and no file behind.
@@ -98,15 +116,19 @@ def run_claude(settings: Config, config: Path | None, claude: str, arguments: li
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="argus-otel-claude-")))
         addresses, is_served = stack.enter_context(_service(settings, config, scratch))
         endpoint = _endpoint(settings, addresses["otlp_http"])
-        variables = _variables(settings, endpoint)
+        token = _token(settings, token_file, endpoint)
+        _greet(endpoint, token)
+        variables = _variables(endpoint, token)
         seen = scratch / "sessions"
         options = ["--plugin-dir", str(plugin)]
         if "--settings" not in [argument.partition("=")[0] for argument in arguments]:
             options += ["--settings", str(_settings_file(scratch, variables, seen))]
+        begun_at_ns = time.time_ns()
         exit_code = _run([claude, *options, *arguments], os.environ | variables)
         if not is_served:
             _wait_until_shipped(endpoint)
-        return Ended(exit_code, _session_ids(seen), is_served)
+        trouble, is_received = _trouble(endpoint, begun_at_ns)
+        return Ended(exit_code, _session_ids(seen) if is_received else [], is_served, trouble)
 
 
 @contextmanager
@@ -170,8 +192,44 @@ def _endpoint(settings: Config, address: str) -> str:
     return f"{scheme}://{_ANY_ADDRESS.get(host, host)}:{port}"
 
 
-def _variables(settings: Config, endpoint: str) -> dict[str, str]:
-    token = read_secret(settings.token_file)
+def _token(settings: Config, token_file: Path | None, endpoint: str) -> str | None:
+    """Return the token that is named for this session, else the service's, else the one of captures on this machine."""
+    named = read_secret(token_file.expanduser() if token_file else settings.token_file)
+    if named:
+        return named
+    try:
+        captures = load_settings(os.environ)
+        is_for_this_one = captures.endpoint == endpoint or bool(os.environ.get("ARGUS_OTEL_TOKEN"))
+        return token_of(captures) or None if is_for_this_one else None
+    except CaptureError:
+        return None  # whatever is wrong with them, this session does not go by them
+
+
+def _greet(endpoint: str, token: str | None) -> None:
+    """Send nothing, to see whether the session would be taken: its hooks have nobody whom they could tell."""
+    try:
+        ship(encode([]), ShipSettings(endpoint, token or "", _ANSWER_S_MAX))
+    except TokenRefusedError as error:
+        which = "does not take this token" if token else "wants a token"
+        raise SessionError(
+            f"nothing was started: the service at {endpoint} {which}: name the file that holds it with --token-file "
+            "or ARGUS_OTEL_TOKEN_FILE, or the service's own --config"
+        ) from error
+    except CaptureError as error:
+        raise SessionError(f"nothing was started: {error}") from error
+
+
+def _trouble(endpoint: str, begun_at_ns: int) -> tuple[str, bool]:
+    """Return why what was recorded since is not taken (empty: it is), and whether any of it was."""
+    for known in report(str(_state_folder())):
+        if known.endpoint == endpoint and known.last_error_at_ns > max(begun_at_ns, known.last_shipped_at_ns):
+            waits = f"; {known.waiting_count} records wait here for the next session's hooks"
+            trouble = known.last_error + (waits if known.waiting_count else "")
+            return trouble, known.last_shipped_at_ns > begun_at_ns
+    return "", True
+
+
+def _variables(endpoint: str, token: str | None) -> dict[str, str]:
     capture = {"ARGUS_OTEL_ENDPOINT": endpoint} | ({"ARGUS_OTEL_TOKEN": token} if token else {})
     return native_variables(endpoint, "http/protobuf", token) | capture
 
@@ -218,10 +276,15 @@ def _on_signals(numbers: tuple[signal.Signals, ...], handler: Any) -> Iterator[N
 
 
 def _wait_until_shipped(endpoint: str) -> None:
-    spool = Path(spool_folder(str(claude_folder() / "plugins" / "data" / f"{NAME}-inline"), endpoint))
+    spool = Path(spool_folder(str(_state_folder()), endpoint))
     give_up_at = time.monotonic() + _SHIP_S_MAX
     while time.monotonic() < give_up_at and any((*spool.glob("*.raw"), *spool.glob("*.spans"))):
         time.sleep(_POLL_S)
+
+
+def _state_folder() -> Path:
+    """Return where the hooks of a plugin that was named by --plugin-dir keep their state."""
+    return claude_folder() / "plugins" / "data" / f"{NAME}-inline"
 
 
 def _session_ids(seen: Path) -> list[str]:

@@ -15,6 +15,7 @@ from argus_otel.capture.ship import ship
 from argus_otel.capture.spool import report
 from argus_otel.plugin import surroundings
 from argus_otel.plugin.erasures import ask_erasure
+from argus_otel.plugin.native_leg import native_leg
 from argus_otel.plugin.pack import MARKETPLACE_PLUGIN, assemble
 
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ def look() -> dict[str, Any]:
     plugin = next((one.folder for one in reversed(installed) if one.folder and one.is_enabled), None)
     interpreter = surroundings.find_interpreter(plugin or assemble() / MARKETPLACE_PLUGIN)
     states = surroundings.state_folders(environ)
+    known = [(state, one) for state in states for one in report(str(state))]
     told: dict[str, Any] = {
         "installed": [one._asdict() | {"folder": str(one.folder or ""), "version": one.version} for one in installed],
         "interpreter": interpreter._asdict(),
         "settings": [],
-        "warnings": surroundings.switched_off(files),
+        "warnings": [*surroundings.unreadable_files(), *surroundings.switched_off(files)],
+        "not_recorded": [],
         "endpoint": {"endpoint": "", "is_answering": False, "finding": "the settings are not usable"},
-        "spools": [_spool(state, one) for state in states for one in report(str(state))],
+        "telemetry": native_leg(files),
+        "spools": [],
         "private": [],
     }
     told["warnings"] += [f"{path}: others may write it" for path in loose_config_files(environ)]
@@ -48,9 +52,13 @@ def look() -> dict[str, Any]:
     try:
         settings, origins = surroundings.in_force(files, environ, plugin)
         told["settings"] = [origin._asdict() for origin in origins]
+        told["not_recorded"] = surroundings.not_recorded(settings, origins, environ)
         told["endpoint"] = probe(settings)
     except CaptureError as error:
         told["warnings"].append(f"nothing is recorded: {error}")
+    set_now = settings.endpoint if settings else None
+    # One that is not set any more and holds nothing is history.
+    told["spools"] = [_spool(state, one) for state, one in known if one.waiting_count or set_now in (None, one.endpoint)]
     told["private"] = [_private(one, settings) for state in states for one in private_sessions(str(state))]
     return told
 
@@ -69,6 +77,8 @@ def _spool(state: Path, known: Any) -> dict[str, Any]:
     fields = dict(known._asdict())
     for name in ("oldest_at_ns", "last_shipped_at_ns", "last_error_at_ns"):
         fields[name.removesuffix("_ns")] = _time(fields.pop(name))
+    if known.last_error_at_ns <= known.last_shipped_at_ns:
+        fields |= {"last_error": "", "last_error_at": ""}  # it was overcome
     return {"state": str(state), **fields}
 
 
@@ -80,6 +90,7 @@ def _private(one: PrivateSession, settings: Settings | None) -> dict[str, Any]:
         "unreadable_at": "",
         "gone_at": "",
         "finding": "",
+        "is_known_now": False,
     }
     if settings is None or one.sent_at_ns is None:
         return told | {"finding": "waits to be sent"}
@@ -90,10 +101,19 @@ def _private(one: PrivateSession, settings: Settings | None) -> dict[str, Any]:
     except CaptureError as error:
         return told | {"finding": str(error)}
     return told | {
-        "unreadable_at": erasure.unreadable_at,
-        "gone_at": erasure.gone_at,
+        "is_known_now": not erasure.trouble,
+        "unreadable_at": _same_time(erasure.unreadable_at),
+        "gone_at": _same_time(erasure.gone_at),
         "finding": f"the endpoint {erasure.trouble}" if erasure.trouble else "",
     }
+
+
+def _same_time(written: str) -> str:
+    """Return a time of the endpoint's as all times here are written."""
+    try:
+        return f"{datetime.fromisoformat(written).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if written else ""
+    except ValueError:
+        return written
 
 
 def _time(at_ns: int) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from argus_otel.capture import hook
+from argus_otel.capture.exclude import ALL, is_excluded
+from argus_otel.capture.private import marker_file
 from argus_otel.capture.settings import Settings, load_settings, read_config, variable_of
 from argus_otel.plugin.install import claude_folder
 from argus_otel.plugin.pack import MARKETPLACE_PLUGIN, NAME
@@ -70,6 +72,17 @@ class Interpreter(NamedTuple):
 
 def settings_files() -> list[SettingsFile]:
     """Return the settings files that are there, the one that wins last."""
+    found = [SettingsFile(scope, path, _object(path)) for scope, path in _named_files()]
+    return [file for file in found if file.content]
+
+
+def unreadable_files() -> list[str]:
+    """Return a line for each settings file that is there and cannot be used."""
+    troubles = ((path, _trouble_with(path)) for _, path in _named_files())
+    return [f"{path}: {trouble}, so what it sets is not known" for path, trouble in troubles if trouble]
+
+
+def _named_files() -> list[tuple[str, Path]]:
     project = Path.cwd() / ".claude"
     named = [
         ("user", claude_folder() / "settings.json"),
@@ -78,8 +91,19 @@ def settings_files() -> list[SettingsFile]:
         *(("managed", path) for path in _MANAGED),
     ]
     scopes = {path: scope for scope, path in reversed(named)}  # in the home folder the project's file is the user's
-    found = [SettingsFile(scopes[path], path, _object(path)) for path in dict.fromkeys(path for _, path in named)]
-    return [file for file in found if file.content]
+    return [(scopes[path], path) for path in dict.fromkeys(path for _, path in named)]
+
+
+def _trouble_with(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text("utf-8-sig").strip() or "{}")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    return "" if isinstance(found, dict) else "holds no JSON object"
 
 
 def hook_environ(files: list[SettingsFile]) -> dict[str, str]:
@@ -132,6 +156,22 @@ def in_force(files: list[SettingsFile], environ: dict[str, str], plugin: Path | 
             sources[key] = str(packed_file)
     settings = load_settings(effective)
     return settings, [Origin(key, _shown(key, value), sources[key]) for key, value in settings._asdict().items()]
+
+
+def not_recorded(settings: Settings, origins: list[Origin], environ: dict[str, str]) -> list[str]:
+    """Return why sessions in this folder are not recorded: a sentence for each cause."""
+    source = {origin.key: origin.source for origin in origins}
+    project = os.getcwd()  # noqa: PTH109 - as a hook is told it
+    found = []
+    if settings.capture_level == "off":
+        found.append(f"capture_level is off ({source['capture_level']})")
+    if settings.private:
+        found.append(f"private is true ({source['private']}): every session is private from its start")
+    if marker := marker_file(project, hook.home(environ)):
+        found.append(f"{marker} is there: every session in that folder is private from its start")
+    if is_excluded({}, project, settings) == ALL:
+        found.append(f"exclude_projects names this folder, {project} ({source['exclude_projects']})")
+    return found
 
 
 def find_interpreter(plugin: Path) -> Interpreter:

@@ -64,12 +64,16 @@ def _way() -> Iterator[Hop]:
     python = surroundings.find_interpreter(plugin)
     yield Hop("interpreter", bool(python.version), " ".join([python.version, python.path]).strip() or "none fits")
     try:
-        settings, _ = surroundings.in_force(files, environ, plugin)
+        settings, origins = surroundings.in_force(files, environ, plugin)
         answer = probe(settings)
     except CaptureError as error:
         yield Hop("settings", is_ok=False, finding=str(error))
         return
-    yield Hop("settings", settings.capture_level != "off", f"capture level {settings.capture_level}")
+    causes = surroundings.not_recorded(settings, origins, environ)
+    is_off = settings.private or settings.capture_level == "off"
+    level = f"capture level {settings.capture_level}"
+    # What keeps this folder out does not keep out the made-up session, which has a folder of its own.
+    yield Hop("settings", not is_off, "; ".join([level, *(f"nothing is recorded here: {cause}" for cause in causes)]))
     yield Hop("endpoint", answer["is_answering"], answer["finding"])
     with tempfile.TemporaryDirectory(prefix="argus-otel-plugin-test-", ignore_cleanup_errors=True) as folder:
         yield from _session(plugin, Path(folder), environ, settings)
@@ -88,12 +92,15 @@ def _session(plugin: Path, folder: Path, environ: dict[str, str], settings: Sett
     known = report(str(folder))
     yield Hop("spool", bool(known), f"{len(events)} hooks ran" if known else f"nothing was written: {_log(folder)}")
     yield _shipped(folder)
+    before_count = _taken_count(folder)
     said = _hook(plugin, folder, environ, session_id, "UserPromptSubmit", {"prompt": "/private"})
     is_blocked = said.startswith('{"decision": "block"')
     yield Hop("/private", is_blocked, json.loads(said)["reason"] if is_blocked else "the hook did not answer")
-    yield _shipped(folder)
+    yield _shipped(folder, before_count)
     erasure = _erasure(settings, session_id)
-    finding = f"asked at {erasure.asked_at}: session {session_id} leaves nothing behind"
+    finding = (
+        f"asked at {erasure.asked_at}; what stays is session {session_id} without text, and its row in argus.erasures"
+    )
     yield Hop("erasure", not erasure.trouble, f"the endpoint {erasure.trouble}" if erasure.trouble else finding)
 
 
@@ -115,13 +122,17 @@ def _hook(
     return done.stdout
 
 
-def _shipped(folder: Path) -> Hop:
+def _taken_count(folder: Path) -> int:
+    return sum(one.shipped_count for one in report(str(folder)))
+
+
+def _shipped(folder: Path, before_count: int = 0) -> Hop:
     give_up_at = time.monotonic() + _SHIP_S_MAX
     while True:
         known = report(str(folder))
         waiting = sum(one.waiting_count for one in known)
         if not waiting:
-            taken = sum(one.shipped_count for one in known)
+            taken = sum(one.shipped_count for one in known) - before_count
             lost = sum(one.rejected_count + one.refused_count + one.damaged_count for one in known)
             return Hop("shipper", not lost, f"{taken} sent and taken" + (f", {lost} refused" if lost else ""))
         if time.monotonic() > give_up_at:

@@ -14,6 +14,9 @@ from argus_otel.envelope import Envelope, Signal
 
 Source = Literal["hook", "native", "command"]
 
+SESSION_ID_BYTES_MAX = 4096
+"""A session of a longer id cannot be made private; Claude Code's have 36."""
+
 _TAG_SESSION_ID, _TAG_SOURCE, _TAG_ASKED_BY, _TAG_ASKED_AT = 0x0A, 0x12, 0x1A, 0x21
 
 
@@ -40,9 +43,6 @@ class ErasureRequest:
 
 
 def _text(tag: int, text: str) -> bytes:
-    data = text.encode()[:_TEXT_BYTES_MAX]
+    data = text.encode()
+    assert len(data) < 1 << 14, "a varint of two bytes says how long it is; the door lets in no longer ids"
     return bytes((tag, len(data) & 0x7F | 0x80, len(data) >> 7)) + data
-
-
-_TEXT_BYTES_MAX = (1 << 14) - 1
-"""What a varint of two bytes can say."""

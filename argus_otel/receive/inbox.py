@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from argus_otel.envelope import Envelope
+    from argus_otel.privacy.erasure import ErasureRequest
     from argus_otel.receive.encodings import Encoding
     from argus_otel.receive.settings import ReceiveSettings
     from argus_otel.receive.signals import SignalSpec
@@ -111,9 +112,9 @@ class Inbox:
         envelope = await self._validate(spec, encoding, body, workspace)
         if envelope is None:
             return
-        for asked in erasures_asked(envelope):
+        if asked := await self._asked(encoding, envelope):
             # Durable before the request that asks: a sender that hears of no success asks again.
-            await self._accept(asked.envelope(workspace, envelope.received_at_ns))
+            await asyncio.gather(*(self._accept(one.envelope(workspace, envelope.received_at_ns)) for one in asked))
         await self._accept(envelope)
         labels = {"signal": spec.name, "transport": transport}
         self._telemetry.add(Metric.RECEIVED_RECORDS, envelope.record_count, **labels)
@@ -130,6 +131,11 @@ class Inbox:
             place = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
             logger.error("unexpected %s in %s over %s at %s", type(error).__name__, spec.name, transport, place)
         return refusal
+
+    async def _asked(self, encoding: Encoding, envelope: Envelope) -> list[ErasureRequest]:
+        if len(envelope.request) <= encoding.inline_bytes_max:
+            return erasures_asked(envelope)
+        return await asyncio.to_thread(erasures_asked, envelope)
 
     async def _validate(self, spec: SignalSpec, encoding: Encoding, body: bytes, workspace: str) -> Envelope | None:
         arguments = (spec, body, workspace, self._clock_ns(), self._settings.expanded_bytes_max)

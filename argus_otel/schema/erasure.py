@@ -17,14 +17,23 @@ if TYPE_CHECKING:
     from argus_otel.schema.render import SchemaSettings
 
 
+_DAY_NS = 86_400_000_000_000
+_LAST_NS = 9_200_000_000_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateSession:
-    """Whose words are to go; the times bound its records, as ClickHouse writes DateTime64(9)."""
+    """Whose words are to go, and when its agents' records began and ended: ns since the epoch, 0 if there are none."""
 
     workspace: str
     session_id: str
-    first_at: str
-    last_at: str
+    first_ns: int
+    last_ns: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return (workspace, session id)."""
+        return self.workspace, self.session_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,9 @@ def erasure_statements(settings: SchemaSettings, sessions: Sequence[PrivateSessi
         {
             "workspace": quote(session.workspace),
             "id": quote(session.session_id),
-            "first_at": f"toDateTime64({quote(session.first_at)}, 9, 'UTC')",
-            "last_at": f"toDateTime64({quote(session.last_at)}, 9, 'UTC')",
+            # Others may have told of the session before and after; of one that no agent told of, no time is known.
+            "first_ns": session.first_ns - _DAY_NS if session.first_ns else 0,
+            "last_ns": session.last_ns + _DAY_NS if session.last_ns else _LAST_NS,
         }
         for session in sessions
     ]
@@ -54,13 +64,17 @@ def erasure_statements(settings: SchemaSettings, sessions: Sequence[PrivateSessi
 def _statement(sql: str) -> ErasureStatement:
     head, _, condition = sql.partition("\nWHERE ")
     table = next(word for word in head.split("ALTER TABLE ", 1)[1].split() if "." in word)
-    session_id = _SESSION_ID[table.rpartition(".")[2]]
+    session_id = _SESSION_IDS[table.rpartition(".")[2]]
     count = f"SELECT workspace, {session_id} AS session_id, count() AS row_count FROM {table} WHERE {condition} GROUP BY ALL"
     return ErasureStatement(table, sql, count)
 
 
-_SESSION_ID = {
+def _or_of_resource(attributes: str) -> str:
+    return f"if({attributes}['session.id'] != '', {attributes}['session.id'], ResourceAttributes['session.id'])"
+
+
+_SESSION_IDS = {
     "texts": "session_id",
-    "otel_logs": "LogAttributes['session.id']",
-    "otel_traces": "SpanAttributes['session.id']",
+    "otel_logs": _or_of_resource("LogAttributes"),
+    "otel_traces": _or_of_resource("SpanAttributes"),
 }

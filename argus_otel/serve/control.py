@@ -21,9 +21,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from argus_otel.errors import ArgusError, RetryableError
+from argus_otel.errors import ArgusError, PermanentError, RetryableError
 from argus_otel.listening import HttpServer
-from argus_otel.privacy.erasure import ErasureRequest
+from argus_otel.privacy.erasure import SESSION_ID_BYTES_MAX, ErasureRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -105,6 +105,8 @@ class Control:
         )
 
     def _forget_session(self, body: dict[str, Any]) -> dict[str, str]:
+        if len(body["session_id"].encode()) > SESSION_ID_BYTES_MAX:
+            raise PermanentError(f"no session id has more than {SESSION_ID_BYTES_MAX} bytes")
         asked = ErasureRequest(body["session_id"], "command", body["asked_by"], time.time_ns())
         self._forget(asked, body["workspace"])
         return {"state": "asked"}

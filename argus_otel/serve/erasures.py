@@ -42,4 +42,4 @@ def erasures_route(
             return JSONResponse({"error": "nothing was asked of this session: it is not private here"}, 404)
         return JSONResponse(found)
 
-    return Route("/v1/erasures/{session_id}", answer)
+    return Route("/v1/erasures/{session_id:path}", answer)

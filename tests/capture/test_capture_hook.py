@@ -77,6 +77,7 @@ def test_of_the_environment_only_a_short_list_is_kept_and_never_a_token(still: M
         "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
         "CLAUDE_AGENT_SDK_VERSION": "0.2.187",
         "CLAUDE_CODE_REMOTE": "true",
+        "CLAUDE_CONFIG_DIR": "/elsewhere",
         "TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "ARGUS_OTEL_CAPTURE_LEVEL": "metadata",
         "CLAUDE_PLUGIN_OPTION_EXCLUDE_TOOLS": 'mcp__*,"é"',
@@ -381,7 +382,13 @@ def test_at_the_start_of_a_session_a_line_says_what_is_captured_if_that_is_wante
         ("/private", True),
         (" /private\n", True),
         ("/argus-otel:private", True),
-        ("/private please", False),
+        ("/private please", True),
+        ("/private\nanything", True),
+        ("/argus-otel:private now", True),
+        ("/foo:private", False),
+        ("/Private", False),
+        ("/ private", False),
+        ("/private:x", False),
         ("what does /private do?", False),
         ("/privateer", False),
         ("private", False),
@@ -389,7 +396,7 @@ def test_at_the_start_of_a_session_a_line_says_what_is_captured_if_that_is_wante
         ("", False),
     ],
 )
-def test_private_is_a_command_only_by_itself(text: str, expected: bool) -> None:
+def test_private_is_a_command_by_the_first_word_as_it_is_typed(text: str, expected: bool) -> None:
     assert is_private_command({"hook_event_name": "UserPromptSubmit", "prompt": text}) is expected
     assert is_private_command({"hook_event_name": "PreToolUse", "prompt": text}) is False
 

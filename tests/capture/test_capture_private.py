@@ -49,7 +49,7 @@ def assert_nothing_after_the_wish(receiver: Receiver, session_id: str = "s1") ->
             assert span["attributes"]["session.id"] != session_id or span["name"] == "argus.private"
 
 
-@pytest.mark.parametrize("text", ["/private", " /private \n", "/argus-otel:private"])
+@pytest.mark.parametrize("text", ["/private", " /private \n", "/argus-otel:private", "/private please", "/private\nx"])
 def test_the_user_reads_one_clear_line_and_the_wish_is_sent(machine: Machine, receiver: Receiver, text: str) -> None:
     assert ask(machine, text=text)["reason"] == DONE
     wait_until(lambda: len(receiver.requests) == 1)
@@ -76,8 +76,8 @@ def test_the_marker_is_there_when_the_answer_is(lonely: Machine) -> None:
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_longer_text_is_no_command(lonely: Machine) -> None:
-    for text in ("/private please", "what is /private?", "\\u002fprivate"):
+def test_other_text_and_other_commands_are_none_of_ours(lonely: Machine) -> None:
+    for text in ("/foo:private", "/privately", "what is /private?", "\\u002fprivate"):
         assert lonely.hook(prompt(text), "UserPromptSubmit") == b""
     assert private.sessions(str(lonely.state)) == []
 

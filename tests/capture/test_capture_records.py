@@ -90,7 +90,7 @@ def test_an_answer_without_words_is_none() -> None:
     assert [span.name for span in spans_of("SubagentStop", agent_id="a")] == ["argus.subagent_stop"]
 
 
-@pytest.mark.parametrize("prompt", ["/private", " /private\n", "/argus:private", "/my-plugin:private"])
+@pytest.mark.parametrize("prompt", ["/private", " /private\n", "/argus-otel:private", "/private please", "/private\nnow"])
 def test_private_replaces_the_prompt(prompt: str) -> None:
     told = said("UserPromptSubmit", prompt_id="p", prompt=prompt)
     assert told["argus.record"] == "private"
@@ -98,7 +98,7 @@ def test_private_replaces_the_prompt(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["/private please", "private", "/privates", "say /private", "/ private", "/x: private"]
+    "prompt", ["/my-plugin:private", "private", "/privates", "say /private", "/ private", "/x: private"]
 )
 def test_a_prompt_that_only_mentions_private_is_a_prompt(prompt: str) -> None:
     assert said("UserPromptSubmit", prompt=prompt)["argus.record"] == "user_prompt"

@@ -401,6 +401,12 @@ def test_two_processes_on_one_session_keep_their_prompts_apart(tmp_path: Path) -
         },
         {"type": "queue-operation", "operation": "enqueue", "content": "/argus-otel:private"},
         prompt("p1", "/private"),
+        prompt("p1", "/private please\nat once"),
+        prompt(
+            "p1",
+            "<command-message>argus-otel:private</command-message>\n<command-name>/argus-otel:private</command-name>\n"
+            "<command-args>please</command-args>",
+        ),
         prompt(
             "p1",
             "<command-message>argus-otel:private</command-message>\n<command-name>/argus-otel:private</command-name>",
@@ -409,7 +415,8 @@ def test_two_processes_on_one_session_keep_their_prompts_apart(tmp_path: Path) -
 )
 def test_a_session_whose_user_typed_private_is_known_by_it(tmp_path: Path, asking: Line) -> None:
     talk = prompt("p0", "what does /private do in src/private?")
-    assert outline_of(write(tmp_path, [talk])).is_private is False
+    other = prompt("p0", "/foo:private")
+    assert outline_of(write(tmp_path, [talk, other])).is_private is False
     assert outline_of(write(tmp_path, [talk, asking])).is_private is True
 
 

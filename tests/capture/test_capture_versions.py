@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from argus_otel.capture.otlp import encode
+from argus_otel.capture.prepare import HookRun, prepare
 from argus_otel.capture.records import content_records
-from argus_otel.capture.settings import CaptureSettings
+from argus_otel.capture.settings import CaptureSettings, Settings
 from argus_otel.capture.versions import list_disk_files, read_disk_file, versions
 
 if TYPE_CHECKING:
@@ -229,3 +230,34 @@ def test_a_sessions_start_tells_them_and_no_path_and_no_text(home: Path, project
     assert "argus.versions.left_out" not in span.attributes
     assert b"SENTINEL" not in encode([span])
     assert str(project).encode() not in encode([span])
+
+
+def test_another_folder_for_what_is_the_user_s_is_looked_into_and_not_told(home: Path, project: Path) -> None:
+    elsewhere = project.parent / "elsewhere-SENTINEL"
+    write(home, {".claude/CLAUDE.md": "not this", ".claude/skills/tidy/SKILL.md": "nor this"})
+    write(elsewhere, {"CLAUDE.md": "mine", "skills/tidy/SKILL.md": "tidy", "commands/go.md": "go"})
+    write(
+        elsewhere,
+        {
+            "plugins/installed_plugins.json": json.dumps(
+                {"plugins": {"p@m": [{"installPath": str(elsewhere / "p"), "version": "1.2"}]}}
+            ),
+            "settings.json": "{}",
+        },
+    )
+    env = {"CLAUDE_CONFIG_DIR": str(elsewhere), "CLAUDE_PROJECT_DIR": str(project)}
+    start = HookRun("s", 1, env, {"session_id": "s", "hook_event_name": "SessionStart"})
+    skill = {"hook_event_name": "PreToolUse", "tool_name": "Skill", "tool_input": {"skill": "tidy"}, "session_id": "s"}
+    (told,) = prepare(start, Settings())
+    assert {name: value for name, value in told.attributes.items() if name.startswith("argus.version.")} == {
+        "argus.version.~/.claude/CLAUDE.md": sha256("mine"),
+        "argus.version.skill:tidy": sha256("tidy"),
+        "argus.version.command:go": sha256("go"),
+        "argus.version.plugin:p": "1.2",
+        "argus.version.settings:user": sha256("/:object".removeprefix("/")),
+    }
+    (used,) = prepare(HookRun("s", 1, env, skill), Settings())
+    assert used.attributes["argus.skill.hash"] == sha256("tidy")
+    assert b"SENTINEL" not in encode([told, used])
+    relative = start._replace(env={**env, "CLAUDE_CONFIG_DIR": "elsewhere"})
+    assert prepare(relative, Settings())[0].attributes["argus.version.~/.claude/CLAUDE.md"] == sha256("not this")

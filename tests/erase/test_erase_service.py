@@ -9,18 +9,20 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from bytes_on_disk import files_with
-from native import content, prompt
+from native import content, log, prompt, span
 from sentinels import marked
 from services import Service, serving
 
 from argus_otel.demo.recordings import truth
 from argus_otel.envelope import Envelope, Signal, encode
+from argus_otel.receive.opt_out import erasures_asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,3 +233,80 @@ def test_a_word_is_no_wish(tmp_path: Path) -> None:
         assert service.rows("SELECT * FROM argus.erasures") == []
         with pytest.raises(grpc.RpcError):
             service.send(Signal.LOGS, b"\xff\xff:private")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_in_whatever_time_zone(tmp_path: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    sentinel = secrets.token_hex(16)
+    with serving(tmp_path / "data") as service:
+        sent_to(service, marked(NAME, sentinel))
+        service.wait_until_loaded()
+        ask(service, "hook")
+        service.wait_until_loaded()
+        assert wait_until_gone(service)["row_count"] > 0
+    assert files_with(tmp_path / "data", [sentinel]) == {}
+
+
+def test_a_stop_at_once_erases_first(tmp_path: Path) -> None:
+    sentinel = secrets.token_hex(16)
+    with serving(tmp_path / "data") as service:
+        sent_to(service, marked(NAME, sentinel))
+        ask(service, "hook")
+    assert files_with(tmp_path / "data", [sentinel]) == {}
+
+
+def test_what_the_spool_could_not_read_is_deleted(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as service:
+        damaged = tmp_path / "data" / "spool" / "0000000000000001-0000000000000000.seg@0.damaged"
+        damaged.write_bytes(b"half of an envelope of session " + SESSION_ID.encode())
+        other = damaged.with_name("0000000000000002-0000000000000000.seg@0.damaged")
+        other.write_bytes(b"half of another")
+        ask(service, "command")
+        wait_until_gone(service)
+        assert not damaged.exists()
+        assert other.exists()
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_asked"),
+    [
+        (prompt("p1", " /private\n"), True),
+        (prompt("p1", "/private please, and thank you"), True),
+        (prompt("p1", "/argus-otel:private"), True),
+        (prompt("p1", "/private/tmp/file has it"), False),
+        (prompt("p1", "/Private"), False),
+        (prompt("p1", "/gitlab:private"), False),
+        (prompt("p1", "private"), False),
+        (log("tool_result", {"prompt": "/private", "tool_name": "x"}), False),
+        (log("api_request", {"command_name": "private"}), False),
+        (span("claude_code.interaction", {"user_prompt": "/private"}), True),
+        (span("claude_code.tool", {"user_prompt": "/private"}), False),
+        (content("tool_call", {"argus.mcp.server": "private"}), False),
+        (content("private", {}), True),
+    ],
+)
+def test_what_asks(request_: Request, is_asked: bool) -> None:
+    signal, body = request_
+    asked = erasures_asked(Envelope(signal, "default", 1, 1, 0, body))
+    assert [one.session_id for one in asked] == (["s1"] if is_asked else [])
+
+
+def test_many_sessions_in_one_request_are_private_at_once(tmp_path: Path) -> None:
+    signal, body = Signal.TRACES, b"".join(content("private", {}, session=f"s{n}")[1] for n in range(500))
+    with serving(tmp_path / "data") as service:
+        service.send(signal, body)
+        service.wait_until_loaded()
+        assert service.rows("SELECT count() AS asked FROM argus.erasures") == [{"asked": 500}]
+
+
+def test_no_id_is_cut(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as service:
+        with pytest.raises(grpc.RpcError, match="INVALID_ARGUMENT"):
+            service.send(*content("private", {}, session="é" * 9000))
+        odd = "a\\tb/ü'"
+        service.send(*content("private", {}, session=odd))
+        service.wait_until_loaded()
+        url = f"http://{service.addresses['otlp_http']}/v1/erasures/{urllib.parse.quote(odd)}"
+        with urllib.request.urlopen(url) as answer:
+            assert json.load(answer)["session_id"] == odd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from argus_otel.errors import SchemaError, SpoolWriteError, StoreRefusedError, StoreUnavailableError
-from argus_otel.load.refusal import Refusal
+from argus_otel.refusal import Refusal
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from claude_needed import find_claude, needs_claude
 from messages_api import ANSWER, MessagesApi
 from plugin_user import wait_for
 
+from argus_otel.capture.hook import append
+from argus_otel.capture.spool import Spool
+from argus_otel.plugin.session import SessionError, _greet, _trouble
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -95,10 +99,8 @@ def test_both_legs_are_pointed_at_the_service(
 @pytest.mark.parametrize(
     ("arguments", "theirs"),
     [
-        (["--version"], ["--version"]),
         (["mcp", "list", "--data-dir", "theirs"], ["mcp", "list", "--data-dir", "theirs"]),
         (["-c", "--config", "theirs"], ["-c", "--config", "theirs"]),
-        (["--", "--help"], ["--help"]),
         (["--", "--claude-bin", "x"], ["--claude-bin", "x"]),
         ([], []),
     ],
@@ -117,6 +119,71 @@ def test_a_settings_file_of_the_users_own_stays(user: User, serving_to: dict[str
     done = user.run("claude", "--settings", str(own), ARGUS_OTEL_CLAUDE=fake, **serving_to)
     assert told(done)["argv"][2:] == ["--settings", str(own)]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("asked", [["--version"], ["-v"], ["--", "--help"], ["--", "-h"]])
+def test_what_is_no_session_starts_nothing(user: User, fake: str, asked: list[str]) -> None:
+    data = user.home / "data"
+    done = user.run("claude", f"--claude-bin={fake}", *asked, ARGUS_OTEL_DATA_DIR=str(data))
+    assert told(done)["argv"] == asked[-1:]
+    assert done.stderr == ""
+    assert not data.exists()
+    assert "--claude-bin" in user.ok("claude", "--help", ARGUS_OTEL_DATA_DIR=str(data))
+    assert not data.exists()
+
+
+def test_without_the_token_of_the_service_nothing_starts(user: User, service: Service, fake: str) -> None:
+    serving = {"ARGUS_OTEL_DATA_DIR": str(service.data_dir), "ARGUS_OTEL_CLAUDE": fake}
+    wrong = user.home / "wrong"
+    wrong.write_text("wrong")
+    for given, said in (([], "wants a token"), (["--token-file", str(wrong)], "does not take this token")):
+        done = user.run("claude", *given, "-p", "x", **serving)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert said in done.stderr
+        assert "ARGUS_OTEL_TOKEN_FILE" in done.stderr
+        assert "--token-file" in done.stderr
+        assert "read it with" not in done.stderr
+
+
+def test_where_the_token_comes_from(user: User, service: Service, fake: str) -> None:
+    token = user.home / "token"
+    token.write_text(TOKEN)
+    config = user.home / "argus.toml"
+    config.write_text(f'data_dir = "{service.data_dir}"\ntoken_file = "{token}"\n')
+    data = {"ARGUS_OTEL_DATA_DIR": str(service.data_dir)}
+    ways: list[tuple[list[str], dict[str, str]]] = [
+        (["--token-file", str(token)], data),
+        (["--config", str(config)], {}),
+        ([], data | {"ARGUS_OTEL_TOKEN": TOKEN}),
+    ]
+    for given, variables in ways:
+        done = user.run("claude", *given, "-p", "x", ARGUS_OTEL_CLAUDE=fake, **variables)
+        assert done.returncode == 0, done.stderr
+        assert told(done)["environ"]["ARGUS_OTEL_TOKEN"] == TOKEN
+        assert (f"`argus-otel session s-1 --config {config}`" in done.stderr) is ("--config" in given)
+    endpoint = f"http://{service.addresses['otlp_http']}"
+    user.ok("plugin", "install", "--yes", "--endpoint", endpoint, "--token-file", str(token))
+    done = user.run("claude", "-p", "x", ARGUS_OTEL_CLAUDE=fake, **data)
+    assert told(done)["environ"]["ARGUS_OTEL_TOKEN"] == TOKEN, "what captures here have for this endpoint"
+
+
+def test_a_service_that_is_not_reached_is_said_before_anything_starts() -> None:
+    with pytest.raises(SessionError, match=r"nothing was started: .*was not reached: .*refused"):
+        _greet("http://127.0.0.1:1", None)
+
+
+def test_a_session_that_nobody_received_is_not_said_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    endpoint = "http://127.0.0.1:1"
+    state = {"CLAUDE_PLUGIN_DATA": str(tmp_path / "plugins/data/argus-otel-inline"), "ARGUS_OTEL_ENDPOINT": endpoint}
+    folder = append(state["CLAUDE_PLUGIN_DATA"], "Stop", b"{}", 1, state)
+    assert _trouble(endpoint, 10) == ("", True)
+    Spool(folder).note(last_error="away", last_error_at_ns=11)
+    assert _trouble(endpoint, 10) == ("away; 1 records wait here for the next session's hooks", False)
+    Spool(folder).note(last_shipped_at_ns=10)
+    assert _trouble(endpoint, 9)[1] is True, "some of it"
+    Spool(folder).note(last_shipped_at_ns=12)
+    assert _trouble(endpoint, 10) == ("", True)
 
 
 @pytest.mark.parametrize(("last", "code"), [("0", 0), ("3", 3), ("die", 128 + signal.SIGKILL)])

@@ -164,6 +164,70 @@ def test_telemetry_goes_to_the_same_place(user: User, tmp_path: Path) -> None:
     assert not user.settings.exists()
 
 
+def test_installing_again_keeps_telemetry_in_step(user: User, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("token-one")
+    two.write_text("token-two")
+    install(user, "--endpoint", "http://a:4318", "--token-file", str(one), "--with-telemetry")
+    before = settings(user)["env"]
+    shown = install(user, "--endpoint", "http://b:4318", "--token-file", str(two))
+    assert settings(user)["env"] == before | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer token-two",
+    }
+    assert '+ env.OTEL_EXPORTER_OTLP_ENDPOINT = "http://b:4318"   (an earlier install set it: in step' in shown
+    assert "token-" not in shown
+    two.write_text("token-three")
+    install(user)
+    assert settings(user)["env"]["OTEL_EXPORTER_OTLP_HEADERS"] == "Authorization=Bearer token-three"
+    user.ok("plugin", "uninstall", "--yes")
+    assert not user.settings.exists()
+
+
+def test_installing_again_leaves_telemetry_that_its_user_changed(user: User) -> None:
+    install(user, "--endpoint", "http://a:4318", "--with-telemetry")
+    now = settings(user)
+    now["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://mine:4318"
+    user.settings.write_text(json.dumps(now))
+    install(user, "--endpoint", "http://b:4318")
+    assert settings(user)["env"] == now["env"]
+
+
+def test_installing_again_leaves_telemetry_that_was_sent_elsewhere_and_says_so(user: User) -> None:
+    install(user, "--endpoint", "http://a:4318", "--with-telemetry", "--telemetry-endpoint", "http://a:4317")
+    before = settings(user)["env"]
+    shown = install(user, "--endpoint", "http://b:4318")
+    assert "own OpenTelemetry goes to http://a:4317 as before: --telemetry-endpoint changes it" in shown
+    assert settings(user)["env"] == before
+    install(user, "--endpoint", "http://b:4318", "--telemetry-endpoint", "http://b:4317")
+    assert settings(user)["env"] == before | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:4317"}
+
+
+def test_telemetry_that_is_added_later_goes_where_the_plugin_sends(user: User, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("token-one")
+    install(user, "--endpoint", "http://a:4318", "--token-file", str(token))
+    assert "env" not in settings(user)
+    install(user, "--with-telemetry")
+    assert settings(user)["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://a:4318"
+    assert settings(user)["env"]["OTEL_EXPORTER_OTLP_HEADERS"] == "Authorization=Bearer token-one"
+
+
+def test_a_level_that_is_none_is_asked_for_again(user: User) -> None:
+    done = user.run("plugin", "install", typed="some\nmetadata\ny\n")
+    assert done.returncode == 0, done.stderr
+    assert "'some' is none of full, metadata, off" in done.stdout + done.stderr
+    assert json.loads(user.capture.read_text()) == {"capture_level": "metadata"}
+
+
+def test_a_token_file_is_kept_as_the_file_that_it_is(user: User, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.write_text(TOKEN)
+    (user.project / "link").symlink_to(real)
+    install(user, "--token-file", "../project/link")
+    assert json.loads(user.capture.read_text())["token_file"] == str(real.resolve())
+
+
 def test_a_project_alone(user: User) -> None:
     install(user, "--scope", "project")
     local = user.project / ".claude" / "settings.local.json"

@@ -109,7 +109,10 @@ def test_pack_writes_an_organisations_defaults(user: User, tmp_path: Path) -> No
     assert "the token is in it" in done.stderr
     assert TOKEN not in done.stdout + done.stderr
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
-    user.ok("plugin", "pack", "--output", str(target))
+    done = user.run("plugin", "pack", "--output", str(target))
+    assert (done.returncode, "--force" in done.stderr) == (1, True)
+    assert (target / "config.json").exists()
+    user.ok("plugin", "pack", "--output", str(target), "--force")
     assert not (target / "config.json").exists(), "a folder of ours is replaced whole"
 
 
@@ -117,7 +120,10 @@ def test_pack_writes_an_organisations_defaults(user: User, tmp_path: Path) -> No
     ("arguments", "reason"),
     [
         (["--set", "capture_levle=off"], "the keys are"),
-        (["--set", "endpoint=ftp://a"], "http://"),
+        (["--set", "endpoint=ftp://a"], "--set endpoint is 'ftp://a'"),
+        (["--endpoint", "ftp://a"], "--endpoint is 'ftp://a'"),
+        (["--set", "capture_level=all"], "--set capture_level is 'all'"),
+        (["--set", "value_bytes_max=x"], "--set value_bytes_max is 'x'"),
         (["--capture-level", "all"], "full, metadata, off"),
         (["--token-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (["--token-file", "/nowhere"], "/nowhere"),
@@ -130,10 +136,20 @@ def test_what_cannot_be_meant_is_refused(user: User, arguments: list[str], reaso
     assert not (user.project / "p.zip").exists()
 
 
+def test_a_zip_that_is_there_is_replaced_only_when_that_is_said(user: User) -> None:
+    target = user.project / "argus-otel-plugin.zip"
+    target.write_text("mine")
+    done = user.run("plugin", "pack")
+    assert (done.returncode, "--force" in done.stderr) == (1, True)
+    assert target.read_text() == "mine"
+    user.ok("plugin", "pack", "--force")
+    assert zipfile.is_zipfile(target)
+
+
 def test_a_folder_of_somebody_else_is_left_alone(user: User) -> None:
     (user.project / "mine").mkdir()
     (user.project / "mine" / "work.txt").write_text("work")
-    done = user.run("plugin", "pack", "--output", "mine")
+    done = user.run("plugin", "pack", "--output", "mine", "--force")
     assert done.returncode == 1
     assert "name another place" in done.stderr
     assert [path.name for path in user.project.iterdir()] == ["mine"]

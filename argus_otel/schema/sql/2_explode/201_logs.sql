@@ -18,14 +18,14 @@ FROM
 (
     SELECT
         * REPLACE (if(is_private, {{ private.known_name('EventName') }}, EventName) AS EventName),
-        {{ redact_maps('said', 'is_private', '[' ~ private.log_attributes('said[1]') ~ ", map('', " ~ private.known_name("said[2]['']") ~ '), ' ~ private.names_and_numbers('said[3]') ~ ', ' ~ private.names_and_numbers('said[4]') ~ ']') }} AS redacted
+        {{ redact_maps('said', 'is_private', '[' ~ private.log_attributes('said[1]') ~ ", map('', " ~ private.known_name("said[2]['']") ~ '), ' ~ private.labels('said[3]') ~ ', ' ~ private.names_and_numbers('said[4]') ~ ']') }} AS redacted
     FROM
     (
         SELECT
             * EXCEPT (shaped, of_texts),
             arrayConcat({{ otlp.texts('shaped') }}, of_texts) AS said,
             {{ otlp.types('shaped') }} AS types,
-            {{ private.is_private("said[1]['session.id']") }} AS is_private
+            {{ private.is_private("if(said[1]['session.id'] != '', said[1]['session.id'], said[3]['session.id'])") }} AS is_private
         FROM
         (
             SELECT

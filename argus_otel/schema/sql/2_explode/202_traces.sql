@@ -23,14 +23,14 @@ FROM
         * REPLACE (
             if(is_private, {{ private.known_name('SpanName') }}, SpanName) AS SpanName,
             if(is_private, arrayMap(name -> '', `Events.Name`), `Events.Name`) AS `Events.Name`),
-        {{ redact_maps('said', 'is_private', 'arrayMap(attributes -> ' ~ private.names_and_numbers('attributes') ~ ', said)') }} AS redacted
+        {{ redact_maps('said', 'is_private', 'arrayPushFront(arrayMap(attributes -> ' ~ private.names_and_numbers('attributes') ~ ', arrayPopFront(said)), ' ~ private.labels('said[1]') ~ ')') }} AS redacted
     FROM
     (
         SELECT
             * EXCEPT (shaped, of_texts),
             arrayConcat(of_texts, {{ otlp.texts('shaped') }}) AS said,
             {{ otlp.types('shaped') }} AS types,
-            {{ private.is_private("said[3]['session.id']") }} AS is_private
+            {{ private.is_private("if(said[3]['session.id'] != '', said[3]['session.id'], said[1]['session.id'])") }} AS is_private
         FROM
         (
             SELECT

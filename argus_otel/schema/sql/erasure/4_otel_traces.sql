@@ -6,14 +6,15 @@ arrayMap(attributes -> {{ private.names_and_numbers('attributes') }}, {{ column 
 {%- endmacro %}
 ALTER TABLE {{ otel }}.otel_traces {{ on_cluster }} UPDATE
     SpanAttributes = {{ private.names_and_numbers('SpanAttributes') }},
-    ResourceAttributes = {{ private.names_and_numbers('ResourceAttributes') }},
+    ResourceAttributes = {{ private.labels('ResourceAttributes') }},
     ScopeAttributes = {{ private.names_and_numbers('ScopeAttributes') }},
     StatusMessage = '',
     `Events.Name` = arrayMap(name -> '', `Events.Name`),
     `Events.Attributes` = {{ of_each('`Events.Attributes`') }},
     `Links.Attributes` = {{ of_each('`Links.Attributes`') }}
-WHERE {{ erasure.of("SpanAttributes['session.id']", 'Timestamp') }}
+WHERE {{ erasure.of(erasure.session_of('SpanAttributes'), 'Timestamp') }}
     AND (
-        {{ erasure.has_words(['SpanAttributes', 'ResourceAttributes', 'ScopeAttributes']) }}
+        {{ erasure.has_words(['SpanAttributes', 'ScopeAttributes']) }}
+        OR ResourceAttributes != {{ private.labels('ResourceAttributes') }}
         OR StatusMessage != '' OR arrayExists(name -> name != '', `Events.Name`)
         OR `Events.Attributes` != {{ of_each('`Events.Attributes`') }} OR `Links.Attributes` != {{ of_each('`Links.Attributes`') }})
