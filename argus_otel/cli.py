@@ -312,37 +312,36 @@ def forget(
 ) -> None:
     """Make a session private: its text disappears from the views at once and from the disk in seconds; numbers stay."""
     with _failures():
-        from argus_otel.forget import ask, erasure, wait_until
+        from argus_otel.forget import ask, erasure, known_ids, wait_until
         from argus_otel.store import ServerStore
 
         settings = _load({"data_dir": data_dir}, config)
         server = settings.clickhouse if settings.clickhouse != "embedded" else None
         reader = ServerStore(server or _endpoint_of_service(settings))
         argus = settings.argus_database
-        rows = reader.rows(
-            f"SELECT count() AS known FROM {argus}.session_facts WHERE workspace = {{w:String}} AND session_id = {{s:String}}",
-            {"w": workspace, "s": session_id},
+        known = known_ids(reader, argus, workspace, session_id)
+        if known and session_id not in known:
+            raise ConfigError(f"--session takes a whole id, and {session_id!r} is the beginning of {', '.join(known)}")
+        doubt = (
+            "" if known else f" No session of this id is known in workspace {workspace}; what comes later is covered."
         )
-        is_known = rows[0]["known"] > 0
         if not yes:
-            doubt = (
-                ""
-                if is_known
-                else f" No session of this id is known in workspace {workspace}; what comes later is covered."
-            )
             typer.confirm(f"Delete the text of session {session_id} for good?{doubt}", abort=True)
         ask(settings.data_dir, workspace, session_id)
 
-        def told(column: str) -> bool:
+        def told(column: str) -> Any:
             found = erasure(reader, argus, workspace, session_id)
-            return found is not None and found[column] is not None
+            return found and found[column]
 
-        if not wait_until(lambda: told("unreadable_at"), max(wait, 1.0)):
+        if not wait_until(lambda: told("unreadable_at") is not None, max(wait, 1.0)):
             typer.echo(f"{session_id} is asked to be forgotten, durably; ClickHouse has not taken it up yet")
-        elif not wait_until(lambda: told("gone_at"), wait):
+        elif not known:
+            typer.echo(f"no session {session_id} is known in workspace {workspace}: if it comes, it is private")
+        elif not wait_until(lambda: told("gone_at") is not None, wait):
             typer.echo(f"{session_id} is unreadable; its text is being deleted: see argus.erasures")
         else:
-            typer.echo(f"{session_id} is forgotten: its text is unreadable and gone, its numbers stay")
+            rows = told("row_count")
+            typer.echo(f"{session_id} is forgotten: its text is unreadable and gone ({rows} rows), its numbers stay")
         reader.close()
 
 

@@ -33,6 +33,16 @@ def ask(data_dir: Path, workspace: str, session_id: str) -> None:
     command(data_dir, "POST", "/forget", body)
 
 
+def known_ids(reader: Reader, argus: str, workspace: str, beginning: str) -> list[str]:
+    """Return some ids of sessions that begin so, the very one first if it is there."""
+    rows = reader.rows(
+        f"SELECT DISTINCT session_id FROM {argus}.session_facts WHERE workspace = {{workspace:String}}"
+        " AND startsWith(session_id, {beginning:String}) ORDER BY length(session_id), session_id LIMIT 3",
+        {"workspace": workspace, "beginning": beginning},
+    )
+    return [row["session_id"] for row in rows]
+
+
 def erasure(reader: Reader, argus: str, workspace: str, session_id: str) -> dict[str, Any] | None:
     """Return the session's row of argus.erasures; None if there is none, or ClickHouse does not answer."""
     try:

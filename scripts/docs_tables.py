@@ -29,8 +29,18 @@ FIRST_SETTINGS = (
     "drop_events",
     "redaction_enable",
 )
-VIEWS = ("sessions", "turns", "tool_calls", "api_requests", "session_text", "turn_text", "tool_text", "transcript", "erasures")
-BUILDING_BLOCKS = ("user_messages", "assistant_messages", "tool_messages", "notes")
+VIEWS = (
+    "sessions",
+    "turns",
+    "tool_calls",
+    "api_requests",
+    "session_text",
+    "turn_text",
+    "tool_text",
+    "transcript",
+    "erasures",
+)
+BUILDING_BLOCKS = ("user_messages", "interjections", "assistant_messages", "tool_messages", "notes")
 
 
 def settings_table(names: tuple[str, ...] | None = None) -> str:

@@ -58,7 +58,9 @@ def look() -> dict[str, Any]:
         told["warnings"].append(f"nothing is recorded: {error}")
     set_now = settings.endpoint if settings else None
     # One that is not set any more and holds nothing is history.
-    told["spools"] = [_spool(state, one) for state, one in known if one.waiting_count or set_now in (None, one.endpoint)]
+    told["spools"] = [
+        _spool(state, one) for state, one in known if one.waiting_count or set_now in (None, one.endpoint)
+    ]
     told["private"] = [_private(one, settings) for state in states for one in private_sessions(str(state))]
     return told
 

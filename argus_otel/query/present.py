@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
@@ -78,13 +78,23 @@ def _session_cells(row: Row) -> list[Text]:
         _plain(row["session_id"][:8]),
         Text(str(row["started_at"])[5:16]),
         _plain(_who(row).partition("@")[0]),
-        Text(usd(row["cost_usd"])),
+        Text(_cost(row)),
         Text(_short(sum(row[name] for name in _TOKEN_COLUMNS))),
         Text(str(row["tool_call_count"])),
         Text(str(failures), "red" if failures else ""),
         Text(row["coverage"]),
-        _one_line(row["first_prompt"]) if row.get("first_prompt") else Text("(no text)", "dim"),
+        _one_line(row["first_prompt"]) if row.get("first_prompt") else Text(_no_text(row), "dim"),
     ]
+
+
+def _cost(row: Row) -> str:
+    """Return what a session cost; hooks alone know nothing of it."""
+    is_known = row["coverage"] != "hook" or row["cost_usd"]
+    return usd(row["cost_usd"]) if is_known else "?"
+
+
+def _no_text(row: Row) -> str:
+    return "(private)" if row.get("is_private") else "(no text)"
 
 
 def days_table(rows: Sequence[Row]) -> Table:
@@ -123,20 +133,29 @@ def transcript_of(found: Row, turns_max: int | None = None, rows_max: int | None
         rows_max: the same for the rows of each turn.
     """
     session, turns = found["session"], found["turns"]
-    failed = {call["tool_use_id"] for call in found.get("tool_calls", ()) if call["success"] is False}
+    calls = found.get("tool_calls", ())
+    failed = {call["tool_use_id"] for call in calls if call["success"] is False}
+    denied = {call["tool_use_id"] for call in calls if call["decision"] == "reject"}
     parts: list[RenderableType] = [_session_heading(session)]
     if found["transcript"] is None:
         parts.append(Text("the text views may not be read with this user: numbers only", "dim"))
     spoken = _by_turn(found["transcript"] or (), turns)
-    parts += _rows_of(spoken.get(_BEFORE, []), failed, rows_max)
+    parts += _rows_of(spoken.get(_BEFORE, []), _Ended(failed, denied), rows_max)
     for turn in turns[:turns_max]:
         parts += [Text(), _turn_heading(turn)]
-        parts += _rows_of(spoken.get(turn["prompt_id"], []), failed, rows_max)
+        parts += _rows_of(spoken.get(turn["prompt_id"], []), _Ended(failed, denied), rows_max)
     if turns_max is not None and len(turns) > turns_max:
         parts.append(Text(f"… {len(turns) - turns_max} turns more", "dim"))
     else:
-        parts += _rows_of(spoken.get(_AFTER, []), failed, rows_max)
+        parts += _rows_of(spoken.get(_AFTER, []), _Ended(failed, denied), rows_max)
     return Group(*parts)
+
+
+class _Ended(NamedTuple):
+    """Tool use ids of the calls that did not end well."""
+
+    failed: set[str]
+    denied: set[str]
 
 
 _BEFORE, _AFTER = "before", "after"
@@ -161,9 +180,14 @@ def _session_heading(session: Row) -> Text:
         session["surface"],
         _who(session),
         _counted(session["turn_count"], "turn"),
-        _counted(session["tool_call_count"], "tool call", session["tool_failure_count"]),
+        _counted(
+            session["tool_call_count"], "tool call", session["tool_failure_count"], session["tool_rejected_count"]
+        ),
         session["coverage"],
-        f"{usd(session['cost_usd'])} ({session['cost_source']})",
+        "private: its text is forgotten" if session["is_private"] else "",
+        f"{usd(session['cost_usd'])} ({session['cost_source']})"
+        if _cost(session) != "?"
+        else "cost unknown (hooks only)",
     )
     return heading.append("\n").append_text(_plain(" · ".join(part for part in parts if part)))
 
@@ -174,13 +198,13 @@ def _turn_heading(turn: Row) -> Text:
     heading.append(f" {str(turn['started_at'])[11:19]} ", "not reverse")
     counts = (
         _counted(turn["api_request_count"], "API call"),
-        _counted(turn["tool_call_count"], "tool call", turn["tool_failure_count"]),
+        _counted(turn["tool_call_count"], "tool call", turn["tool_failure_count"], turn["tool_rejected_count"]),
     )
     heading.append(usd(turn["cost_usd"]), "bold not reverse")
     return heading.append(f" · {' · '.join(counts)}", "not reverse not bold")
 
 
-def _rows_of(rows: Sequence[Row], failed: set[str], rows_max: int | None) -> list[RenderableType]:
+def _rows_of(rows: Sequence[Row], ended: _Ended, rows_max: int | None) -> list[RenderableType]:
     if not rows:
         return []
     grid = Table.grid(padding=(0, 1), expand=True)
@@ -189,7 +213,7 @@ def _rows_of(rows: Sequence[Row], failed: set[str], rows_max: int | None) -> lis
     grid.add_column(justify="right", no_wrap=True)
     for row in rows[:rows_max]:
         cost = Text(usd(row["cost_usd"]) if row["cost_usd"] else "", "dim")
-        grid.add_row(_speaker(row), _said(row, is_failed=row["tool_use_id"] in failed), cost)
+        grid.add_row(_speaker(row), _said(row, ended), cost)
     hidden = 0 if rows_max is None else max(0, len(rows) - rows_max)
     return [grid, Text(f"{'':9} … {hidden} rows more in this turn", "dim")] if hidden else [grid]
 
@@ -200,12 +224,13 @@ def _speaker(row: Row) -> Text:
     return Text(name + agent, _KIND_STYLES.get(row["kind"], "dim"))
 
 
-def _said(row: Row, *, is_failed: bool) -> Text:
+def _said(row: Row, ended: _Ended) -> Text:
     if row["kind"] in ("tool_call", "tool_result"):
         text = _one_line(row["text"])
         if row["kind"] == "tool_call":
-            text = Text.assemble((row["tool_name"], "bold"), " ", text, no_wrap=True, overflow="ellipsis")
-        elif is_failed:
+            denied = ("denied ", "red") if row["tool_use_id"] in ended.denied else ""
+            text = Text.assemble(denied, (row["tool_name"], "bold"), " ", text, no_wrap=True, overflow="ellipsis")
+        elif row["tool_use_id"] in ended.failed:
             text.stylize("red")
     else:
         text = _plain(row["text"].strip()) if row["text"] else Text("(text not captured)", "dim")
@@ -227,8 +252,9 @@ def _who(row: Row) -> str:
     return name
 
 
-def _counted(count: int, noun: str, failed: int = 0) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}" + (f" ({failed} failed)" if failed else "")
+def _counted(count: int, noun: str, failed: int = 0, rejected: int = 0) -> str:
+    ended = [f"{number} {how}" for number, how in ((failed, "failed"), (rejected, "denied")) if number]
+    return f"{count} {noun}{'' if count == 1 else 's'}" + (f" ({', '.join(ended)})" if ended else "")
 
 
 def _short(count: int) -> str:

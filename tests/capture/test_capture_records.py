@@ -90,7 +90,9 @@ def test_an_answer_without_words_is_none() -> None:
     assert [span.name for span in spans_of("SubagentStop", agent_id="a")] == ["argus.subagent_stop"]
 
 
-@pytest.mark.parametrize("prompt", ["/private", " /private\n", "/argus-otel:private", "/private please", "/private\nnow"])
+@pytest.mark.parametrize(
+    "prompt", ["/private", " /private\n", "/argus-otel:private", "/private please", "/private\nnow"]
+)
 def test_private_replaces_the_prompt(prompt: str) -> None:
     told = said("UserPromptSubmit", prompt_id="p", prompt=prompt)
     assert told["argus.record"] == "private"

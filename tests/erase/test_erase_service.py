@@ -202,6 +202,11 @@ def test_forget_asks_says_and_refuses(tmp_path: Path) -> None:
         assert unsure.returncode == 1
         assert "No session of this id is known" in unsure.stdout
         assert service.rows("SELECT * FROM argus.erasures") == []
+        prefix = forget(service.data_dir, SESSION_ID[:8], "--yes")
+        assert prefix.returncode == 2
+        assert f"is the beginning of {SESSION_ID}" in prefix.stderr
+        unknown = forget(service.data_dir, "unheard-of", "--yes")
+        assert "no session unheard-of is known in workspace default: if it comes, it is private" in unknown.stdout
         done = forget(service.data_dir, SESSION_ID, "--yes")
         assert done.returncode == 0, done.stderr
         assert "is forgotten: its text is unreadable and gone" in done.stdout

@@ -172,7 +172,9 @@ def test_a_service_that_is_not_reached_is_said_before_anything_starts() -> None:
         _greet("http://127.0.0.1:1", None)
 
 
-def test_a_session_that_nobody_received_is_not_said_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_nobody_received_is_not_said_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
     endpoint = "http://127.0.0.1:1"
     state = {"CLAUDE_PLUGIN_DATA": str(tmp_path / "plugins/data/argus-otel-inline"), "ARGUS_OTEL_ENDPOINT": endpoint}

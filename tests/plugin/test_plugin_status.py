@@ -173,7 +173,11 @@ def test_the_trial_says_where_it_ends(installed: User, variables: dict[str, str]
 @pytest.mark.parametrize(
     ("variables", "marker", "cause"),
     [
-        ({"ARGUS_OTEL_CAPTURE_LEVEL": "off"}, False, "capture_level is off (ARGUS_OTEL_CAPTURE_LEVEL in the environment)"),
+        (
+            {"ARGUS_OTEL_CAPTURE_LEVEL": "off"},
+            False,
+            "capture_level is off (ARGUS_OTEL_CAPTURE_LEVEL in the environment)",
+        ),
         ({"ARGUS_OTEL_PRIVATE": "1"}, False, "private is true (ARGUS_OTEL_PRIVATE in the environment): every session"),
         ({"ARGUS_OTEL_EXCLUDE_PROJECTS": "~/proj*"}, False, "exclude_projects names this folder, {project} ("),
         ({}, True, "{project}/.argus-otel-private is there: every session in that folder is private"),
@@ -261,7 +265,9 @@ def not_held(user: User) -> bool:
     return True
 
 
-def test_a_spool_that_holds_nothing_of_an_endpoint_that_is_not_set_is_left_out(installed: User, service: Service) -> None:
+def test_a_spool_that_holds_nothing_of_an_endpoint_that_is_not_set_is_left_out(
+    installed: User, service: Service
+) -> None:
     hook(installed, "Stop", {"prompt_id": "p", "last_assistant_message": "x"})
     wait_for_spools(installed, service)
     assert status(installed, ARGUS_OTEL_ENDPOINT=NOBODY)["spools"] == []

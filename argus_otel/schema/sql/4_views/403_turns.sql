@@ -40,7 +40,7 @@ FROM
         arraySort(groupUniqArrayIf(model, thing = 'api_request' AND model != '')) AS models
     FROM
     (
-        {{ merge.things(['prompt', 'api_request', 'tool_call']) }}
+        {{ merge.things(['prompt', 'api_request', 'tool_call', 'message', 'subagent']) }}
     ) AS things
     WHERE prompt_id != ''
     GROUP BY workspace, session_id, prompt_id

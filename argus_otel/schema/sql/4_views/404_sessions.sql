@@ -1,13 +1,14 @@
 -- One row per session. What the records say of the session, what its things add up to, and what the meters say, each as
 -- rows of one shape, then one GROUP BY: a predicate on workspace and session_id reaches the primary keys of all three.
 {% import 'merge.jinja' as merge with context %}
+{% import 'private.jinja' as private with context %}
 {% set columns = [
     ('first_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('last_at', "CAST(NULL, 'Nullable(DateTime64(9))')"), ('is_live', 'false'),
     ('legs', "CAST([], 'Array(String)')"),
     ('user_id', "''"), ('user_email', "''"), ('organization_id', "''"), ('client_version', "(toDateTime64(0, 9), '')"),
     ('services', "CAST([], 'Array(String)')"), ('entrypoints', "CAST([], 'Array(String)')"), ('query_sources', "CAST([], 'Array(String)')"),
     ('attributes', "CAST([], 'Array(Tuple(String, String))')"), ('versions', "CAST([], 'Array(Tuple(String, String))')"),
-    ('is_ended', 'false'), ('is_private', 'false'),
+    ('is_ended', 'false'), ('is_opted_out', 'false'),
     ('turn_count', 'toUInt64(0)'), ('human_turn_count', 'toUInt64(0)'),
     ('api_request_count', 'toUInt64(0)'), ('reported_count', 'toUInt64(0)'), ('logged_error_count', 'toUInt64(0)'), ('span_error_count', 'toUInt64(0)'),
     ('cost_nanousd', 'toInt64(0)'), ('input_tokens', 'toUInt64(0)'), ('output_tokens', 'toUInt64(0)'), ('cache_read_tokens', 'toUInt64(0)'), ('cache_creation_tokens', 'toUInt64(0)'),
@@ -34,7 +35,7 @@ SELECT
     toDateTime64(coalesce(active_at, toDateTime64(0, 9)), 3, 'UTC') AS ended_at,
     is_ended,
     multiIf(NOT has(all_legs, 'native'), 'hook', length(all_legs) > 1, 'both', 'native') AS coverage,
-    is_private,
+    toBool(is_opted_out OR {{ private.is_private('session_id') }}) AS is_private,
     turn_count,
     human_turn_count,
     api_request_count,
@@ -73,7 +74,7 @@ FROM
         {% for name in ['attributes', 'versions'] -%}
         arraySort(groupUniqArrayArray(parts.{{ name }})) AS all_{{ name }},
         {% endfor -%}
-        {% for name in ['user_id', 'user_email', 'organization_id', 'is_ended', 'is_private'] -%}
+        {% for name in ['user_id', 'user_email', 'organization_id', 'is_ended', 'is_opted_out'] -%}
         max(parts.{{ name }}) AS {{ name }},
         {% endfor -%}
         max(parts.client_version).2 AS client_version,
@@ -84,7 +85,7 @@ FROM
         -- What the records say of the session.
         SELECT {{ row(first_at='first_at', last_at='last_at', is_live="leg != 'import'", legs='[toString(leg)]', user_id='user_id', user_email='user_email', organization_id='organization_id',
             client_version='client_version', services='services', entrypoints='entrypoints', query_sources='query_sources', attributes='attributes', versions='versions',
-            is_ended='is_ended', is_private='is_private') }}
+            is_ended='is_ended', is_opted_out='is_private') }}
         FROM {{ argus }}.session_facts
         UNION ALL
         -- What its things add up to.
@@ -110,10 +111,6 @@ FROM
         FROM {{ argus }}.facts
         WHERE thing = 'metric' AND record IN ('claude_code.cost.usage', 'claude_code.token.usage')
         GROUP BY workspace, session_id, series
-        UNION ALL
-        -- Which are private.
-        SELECT {{ row(is_private='true') }} FROM {{ argus }}.erasure_facts
     ) AS parts
     GROUP BY workspace, session_id
 )
-WHERE notEmpty(all_legs) -- one that was made private and never heard of is none

@@ -8,7 +8,7 @@ SELECT
     argMaxIf(text, (said_at, text), NOT is_prompt) AS response
 FROM
 (
-    SELECT workspace, session_id, prompt_id, true AS is_prompt, said_at, text FROM {{ argus }}.user_messages WHERE is_opening
+    SELECT workspace, session_id, prompt_id, true AS is_prompt, said_at, text FROM {{ argus }}.user_messages
     UNION ALL
     SELECT workspace, session_id, prompt_id, false, said_at, text FROM {{ argus }}.assistant_messages WHERE agent_id = '' AND text != ''
 )

@@ -22,6 +22,9 @@ FROM
     SELECT workspace, session_id, said_at, 1 AS rank, prompt_id AS id, 'user' AS kind, agent_id, prompt_id, '' AS tool_use_id, '' AS tool_name, text, 0 AS cost_nanousd, is_truncated, source, '' AS request_id
     FROM {{ argus }}.user_messages
     UNION ALL
+    SELECT workspace, session_id, said_at, 1, prompt_id, 'user', '', prompt_id, '', '', text, 0, is_truncated, 'hook', ''
+    FROM {{ argus }}.interjections
+    UNION ALL
     SELECT workspace, session_id, said_at, 2, message_id, 'assistant', agent_id, prompt_id, '', '', text, cost_nanousd, is_truncated, source, request_id
     FROM {{ argus }}.assistant_messages
     UNION ALL
