@@ -26,15 +26,16 @@ def session(**of: Any) -> dict[str, Any]:
         "surface": "agent-sdk",
         "coverage": "both",
         "cost_source": "events",
+        "is_private": False,
     }
-    counts = {"tool_call_count": 9, "tool_failure_count": 1, "cost_usd": 0.090675, "first_prompt": "hello"}
-    return {**zeros, **named, **about, **counts, **of}
+    counts = {"tool_call_count": 9, "tool_failure_count": 1, "tool_rejected_count": 0, "cost_usd": 0.090675}
+    return {**zeros, **named, **about, **counts, "first_prompt": "hello", **of}
 
 
 def turn(index: int, **of: Any) -> dict[str, Any]:
     about = {"prompt_id": f"p{index}", "turn_index": index, "started_at": "2026-11-22 23:29:55.438", "is_human": True}
-    counts = {"cost_usd": 0.5, "api_request_count": 2, "tool_call_count": 1, "tool_failure_count": 0}
-    return {**about, **counts, **of}
+    counts = {"cost_usd": 0.5, "api_request_count": 2, "tool_call_count": 1}
+    return {**about, **counts, "tool_failure_count": 0, "tool_rejected_count": 0, **of}
 
 
 def said(kind: str, text: str, **of: Any) -> dict[str, Any]:
@@ -136,12 +137,30 @@ def test_what_is_left_out_is_said() -> None:
 
 def test_failed_calls_are_red_where_they_are_known() -> None:
     result = said("tool_result", "connection refused", tool_use_id="t1")
-    failed = [{"tool_use_id": "t1", "success": False}]
+    failed = [{"tool_use_id": "t1", "success": False, "decision": ""}]
     found = {"session": session(), "turns": [turn(1)], "transcript": [result], "tool_calls": failed}
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
     console.print(transcript_of(found))
     assert isinstance(console.file, io.StringIO)
     assert "\x1b[31mconnection refused" in console.file.getvalue()
+
+
+def test_denied_calls_are_named_and_counted() -> None:
+    call = said("tool_call", "rm -rf /", tool_use_id="t1", tool_name="Bash")
+    denied = [{"tool_use_id": "t1", "success": None, "decision": "reject"}]
+    found = {"session": session(tool_rejected_count=1), "turns": [turn(1)], "transcript": [call], "tool_calls": denied}
+    text = shown(transcript_of(found), width=120)
+    assert "denied Bash rm -rf /" in text
+    assert "1 failed, 1 denied" in text
+
+
+def test_what_is_private_and_what_it_cost_is_said() -> None:
+    private = session(is_private=True, first_prompt="")
+    assert "(private)" in shown(sessions_table([private]))
+    assert "its text is forgotten" in shown(transcript_of({"session": private, "turns": [], "transcript": []}))
+    unknown = session(coverage="hook", cost_usd=0, cost_source="estimated")
+    assert "cost unknown (hooks only)" in shown(transcript_of({"session": unknown, "turns": [], "transcript": []}))
+    assert "$0.00" not in shown(sessions_table([unknown]))
 
 
 def test_who_may_not_read_text_sees_the_numbers() -> None:

@@ -10,7 +10,7 @@ SELECT
     {{ merge.better_name('facts.tool_name') }} AS tool_name,
     {{ merge.earliest(merge.called_at()) }} AS called_at,
     coalesce(minOrNullIf(facts.ts, record = 'tool_result' AND field = '' AND leg != 'import'), minOrNullIf(facts.ts, record = 'tool_result' AND field = '')) AS told_at,
-    minOrNullIf(facts.ts, record = 'tool_call' AND field = '') + toIntervalMillisecond(max(facts.duration_ms)) AS done_at,
+    {{ merge.earliest(merge.called_at()) }} + toIntervalMillisecond(max(facts.duration_ms)) AS done_at,
     if(told_at > done_at, done_at, told_at) AS returned_at, -- a hook may tell late what was done
     {{ merge.best('input') }} AS best_input,
     {{ merge.best('output') }} AS best_output,
