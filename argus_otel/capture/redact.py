@@ -1,14 +1,13 @@
 """
-Texts and spans -> the same without secrets, and how many of which kind there were: never which.
+A value -> the same without secrets, and how many of which kind there were: never which.
 
 The rules are those of the server, read from the same file, `../privacy/patterns.json`; for the same text they do the same as
-its SQL. What is content is told by `../privacy/content.json`: an unlisted attribute is. A value that is no text is
-redacted string by string, each with its key before it, so that it is still the JSON that it was.
+its SQL. A value that is no text is redacted string by string, each with its key before it, so that it is still the JSON that
+it was.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from argus_otel.capture.otlp import AttributeValue, Span
-
     Counts = dict[str, int]
     """Name of a rule -> how many secrets it took out."""
 
@@ -31,8 +28,6 @@ _BEFORE_MAX = 128
 _AFTER_MAX = 512
 _SHORT_MAX = 4096
 _DEPTH_MAX = 64
-_SHA256 = "argus.content.sha256"
-_REDACTIONS = "argus.redactions"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -60,12 +55,6 @@ def load_rules(path: str | None = None, optional: Iterable[str] = ()) -> tuple[R
         return tuple(_rule(item) for item in items)
     except (OSError, ValueError, KeyError, TypeError, re.error) as error:
         raise SettingsError(f"redaction rules {path!r} cannot be used: {type(error).__name__}: {error}") from error
-
-
-def is_content(key: str) -> bool:
-    """Is the value of this attribute content? One that is in neither list is."""
-    known, prefixes = _not_content()
-    return key not in known and not key.startswith(prefixes)
 
 
 def candidates(text: str, rules: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -108,50 +97,9 @@ def redact_value(value: Any, rules: Sequence[Rule], counts: Counts, depth: int =
     }
 
 
-def redact_spans(spans: Iterable[Span], rules: Sequence[Rule]) -> list[Span]:
-    """
-    Return the spans with their names and every attribute that is content redacted, and `argus.redactions` telling so.
-
-    For spans whose values were not redacted when they were measured: it finds nothing where they were. The hash of a value
-    that still had its secret is left out.
-    """
-    return [_redact_span(span, rules) for span in spans] if rules else list(spans)
-
-
 def note(counts: Counts) -> str:
     """Return what `argus.redactions` says: a JSON object, empty if nothing was redacted."""
     return json.dumps(counts, sort_keys=True, separators=(",", ":")) if counts else ""
-
-
-def _redact_span(span: Span, rules: Sequence[Rule]) -> Span:
-    counts: Counts = {}
-    name = redact_text(span.name, rules, counts)
-    attributes: dict[str, AttributeValue] = {
-        key: _redact_attribute(value, rules, counts) if isinstance(value, str) and is_content(key) else value
-        for key, value in span.attributes.items()
-    }
-    if not counts:
-        return span
-    attributes.pop(_SHA256, None)
-    for rule, count in json.loads(str(attributes.get(_REDACTIONS) or "{}")).items():
-        counts[rule] = counts.get(rule, 0) + count
-    attributes[_REDACTIONS] = note(counts)
-    return span._replace(name=name, attributes=attributes)
-
-
-def _redact_attribute(text: str, rules: Sequence[Rule], counts: Counts) -> str:
-    wanted = candidates(text, rules)
-    if not wanted:
-        return text
-    if text[0] in "[{":
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):  # cut, or no JSON at all
-            pass
-        else:
-            redacted = redact_value(document, wanted, counts)
-            return json.dumps(redacted, ensure_ascii=False, separators=(",", ":")) if redacted != document else text
-    return redact_text(text, wanted, counts)
 
 
 def _redact_item(key: str, value: Any, rules: Sequence[Rule], counts: Counts, depth: int) -> Any:
@@ -240,15 +188,6 @@ def _rule(item: dict[str, Any]) -> Rule:
     pattern = _ESCAPE.sub(lambda escape: " \\t\\n\\f\\r" if escape[1] == "s" else escape[0], item["pattern"])
     literals = tuple(literal.lower() for literal in item["literals"])
     return Rule(item["name"], literals, re.compile(pattern, re.ASCII), item["replacement"])
-
-
-@functools.lru_cache(maxsize=1)
-def _not_content() -> tuple[frozenset[str], tuple[str, ...]]:
-    try:
-        lists = _read_json(f"{_PRIVACY_DIR}/content.json")
-        return frozenset(lists["not_content"]), tuple(lists["not_content_prefixes"])
-    except (OSError, ValueError, KeyError, TypeError):  # then everything is content
-        return frozenset(), ()
 
 
 def _read_json(path: str) -> Any:

@@ -13,11 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from argus_otel.capture import redact
 from argus_otel.capture.errors import SettingsError
-from argus_otel.capture.otlp import Span, encode
-from argus_otel.capture.redact import candidates, is_content, load_rules, redact_spans, redact_text, redact_value
-from argus_otel.privacy.redaction import content_list, load_redaction
+from argus_otel.capture.redact import candidates, load_rules, redact_text, redact_value
+from argus_otel.privacy.redaction import load_redaction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,49 +120,6 @@ def test_a_value_may_be_nested_without_end() -> None:
 def test_a_rule_that_is_passed_over_would_find_nothing(piece: str, filler: str) -> None:
     text = filler + piece
     assert redact_text(text, candidates(text, RULES), {}) == redacted(text)
-
-
-def span(**attributes: Any) -> Span:
-    return Span("1" * 32, "2" * 16, "", "argus.user_prompt", 1, 1, attributes)
-
-
-def test_content_of_spans_is_redacted_and_join_keys_are_not() -> None:
-    given_span = span(**{"session.id": SECRET, "tool_use_id": SECRET, "unlisted": SECRET, "argus.content.sha256": "0"})
-    (done,) = redact_spans([given_span._replace(name=f"Bash({SECRET})")], RULES)
-    assert done.name == "Bash([REDACTED:aws_access_key_id])"
-    assert dict(done.attributes) == {
-        "session.id": SECRET,
-        "tool_use_id": SECRET,
-        "unlisted": "[REDACTED:aws_access_key_id]",
-        "argus.redactions": '{"aws_access_key_id":2}',
-    }
-
-
-def test_a_message_is_json_after_it_was_redacted_and_what_was_counted_before_is_kept() -> None:
-    messages = [{"role": "user", "parts": [{"type": "text", "content": f"password:\nis {SECRET}"}]}]
-    given_span = span(**{"gen_ai.input.messages": json.dumps(messages), "argus.redactions": '{"slack_token":1}'})
-    (done,) = redact_spans([given_span], RULES)
-    (message,) = json.loads(str(done.attributes["gen_ai.input.messages"]))
-    assert message["parts"][0]["content"] == "password:\nis [REDACTED:aws_access_key_id]"
-    assert done.attributes["argus.redactions"] == '{"aws_access_key_id":1,"slack_token":1}'
-
-
-def test_a_span_without_a_secret_stays_the_span_that_it_was() -> None:
-    clean = span(prompt='{"a": 1,  "the bearer of": "this"}', number=1, yes=True)
-    assert redact_spans([clean], RULES) == [clean]
-    assert redact_spans([span(prompt=SECRET)], ()) == [span(prompt=SECRET)]
-    assert SECRET.encode() not in encode(redact_spans([span(prompt=SECRET + "{")], RULES))
-
-
-def test_what_is_content_is_told_by_the_servers_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = content_list()
-    assert all(is_content(key) for key in lists["content"])
-    assert not any(is_content(key) for key in (*lists["not_content"], "argus.version.CLAUDE.md"))
-    assert is_content("unlisted")
-    monkeypatch.setattr(redact, "_PRIVACY_DIR", str(tmp_path))
-    redact._not_content.cache_clear()
-    assert is_content("session.id"), "without the list, all is"
-    redact._not_content.cache_clear()
 
 
 @pytest.mark.parametrize(

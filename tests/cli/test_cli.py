@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
-
 from services import Service, serving
 
 from argus_otel.demo.recordings import NAMES, content, requests, truth

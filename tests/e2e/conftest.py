@@ -17,12 +17,9 @@ import pytest
 from feeding import shippers_below
 from forwarding import Forwarding
 from scenarios import everything, opted_out
+from services import Service, serving
 from sessions import Legs, OptedOut, Ran, run_session
 from waiting import eventually
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
-
-from services import Service, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -63,8 +63,10 @@ def assert_nothing_is_left(databases: Databases, session_id: str, sentinel: str)
     assert erasure["asked_at"] < erasure["unreadable_at"] <= erasure["gone_at"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("order", ["before", "after", "between", "same batch"])
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [(name, "same batch") for name in NAMES] + [("content-on", order) for order in ("before", "after", "between")],
+)
 def test_whenever_it_is_asked_no_word_is_left_and_no_figure_changes(
     databases: Databases, name: str, order: str
 ) -> None:

@@ -134,7 +134,7 @@ def test_the_user_who_asked_is_noted(tmp_path: Path) -> None:
         assert wait_until_gone(service)["asked_by"] == "carol@example.org"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_sigkill_at_any_moment(tmp_path: Path, seed: int, undisturbed: list[dict[str, Any]]) -> None:
     """Everything is sent until it is acknowledged, as an exporter does; the service dies again and again meanwhile."""
     chance = random.Random(seed)
@@ -240,9 +240,9 @@ def test_a_word_is_no_wish(tmp_path: Path) -> None:
             service.send(Signal.LOGS, b"\xff\xff:private")
 
 
-@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-def test_in_whatever_time_zone(tmp_path: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", zone)
+def test_in_another_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """East of UTC the bounds would be in the future, west of it in the past: either way nothing would be found."""
+    monkeypatch.setenv("TZ", "America/New_York")
     sentinel = secrets.token_hex(16)
     with serving(tmp_path / "data") as service:
         sent_to(service, marked(NAME, sentinel))

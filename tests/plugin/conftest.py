@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from plugin_user import User
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
-
 from services import Service, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)

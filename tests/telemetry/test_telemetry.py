@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from receiving import receiving
 
 from argus_otel.logs import configure
 from argus_otel.telemetry import Metric, Telemetry
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "receive"))
-
-from receiving import receiving
 
 
 def test_every_metric_has_a_unit_a_meaning_and_advice() -> None:
