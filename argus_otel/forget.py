@@ -34,12 +34,15 @@ def ask(data_dir: Path, workspace: str, session_id: str) -> None:
 
 
 def known_ids(reader: Reader, argus: str, workspace: str, beginning: str) -> list[str]:
-    """Return some ids of sessions that begin so, the very one first if it is there."""
-    rows = reader.rows(
-        f"SELECT DISTINCT session_id FROM {argus}.session_facts WHERE workspace = {{workspace:String}}"
-        " AND startsWith(session_id, {beginning:String}) ORDER BY length(session_id), session_id LIMIT 3",
-        {"workspace": workspace, "beginning": beginning},
-    )
+    """Return some ids of sessions that begin so, the very one first if it is there; none if ClickHouse does not answer."""
+    try:
+        rows = reader.rows(
+            f"SELECT DISTINCT session_id FROM {argus}.session_facts WHERE workspace = {{workspace:String}}"
+            " AND startsWith(session_id, {beginning:String}) ORDER BY length(session_id), session_id LIMIT 3",
+            {"workspace": workspace, "beginning": beginning},
+        )
+    except StoreError:
+        return []
     return [row["session_id"] for row in rows]
 
 

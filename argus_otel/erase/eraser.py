@@ -7,13 +7,14 @@ a look at the disk, then the note that they are gone.
 Each step may be repeated, so a SIGKILL between any two means only that the next start begins again. Whatever is loaded
 from then on is stripped by the views; a control that is loaded meanwhile starts the work anew. An INSERT that was under
 way when its control was loaded, by another receiver on the same server, may still leave words: what became gone in the last
-hour is looked at again every minute.
+hour is looked at again now and then.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ _RETRY_S = 5.0
 _IDLE_S = 60.0
 """Between two looks when nobody wakes it."""
 _AGAIN_S = 3600
+_AGAIN_EVERY_S = 600.0
+"""A look reads the attributes of whole days."""
 
 
 class _StoppedError(Exception):
@@ -76,6 +79,7 @@ class Eraser:
         self._stopping = threading.Event()
         self._idle = threading.Event()
         self._told = ""
+        self._look_again_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name="erase", daemon=True)
 
     def start(self) -> None:
@@ -128,7 +132,9 @@ class Eraser:
             StoreError, OSError: what was not finished is pending still.
         """
         self._adopt()
-        self._ask_again()
+        if time.monotonic() >= self._look_again_at_s:
+            self._ask_again()
+            self._look_again_at_s = time.monotonic() + _AGAIN_EVERY_S
         if also_aside and (private := self._all_private()):
             self._strip_aside(private)
         done: set[tuple[str, str]] = set()
