@@ -48,3 +48,13 @@ def test_a_turn_ends_with_its_last_words(databases: Databases) -> None:
     [session] = databases.view("sessions")
     assert turn["ended_at"] == session["ended_at"]
     assert turn["started_at"] < turn["ended_at"]
+
+
+def test_a_subagent_begins_before_what_it_does(databases: Databases) -> None:
+    """Its hook runs beside it, and may be told after its first call."""
+    call = {**CALL, "agent_id": "a1", "gen_ai.tool.call.arguments": "{}"}
+    databases.load([
+        content("tool_call", call, at_s=1, span_id=1),
+        content("subagent_start", {"prompt.id": "p1", "agent_id": "a1", "agent_type": "general-purpose"}, at_s=2, span_id=2),
+    ])  # fmt: skip
+    assert [row["kind"] for row in databases.view("transcript", order="position")] == ["subagent", "tool_call"]
