@@ -3,7 +3,7 @@ The composition root: a configuration in, a running service out. The only place 
 
     receive ──append──▶ spool ◀──take── load ──insert──▶ store (embedded engine or server) ◀──query── serve
                           ▲                                   ▲
-                       control (a socket in the data folder) erase
+                       control (a socket in the data folder) erase, roll
 
 Starts from the back to the front, so that nothing is accepted before it can be kept; stops from the front to the back.
 """
@@ -14,19 +14,23 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import threading
 from dataclasses import asdict, dataclass
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
-from argus_otel import __version__
+from argus_otel import __version__, enrichment
 from argus_otel.config import Config, read_secret
+from argus_otel.envelope import Signal
 from argus_otel.erase import Eraser
 from argus_otel.errors import ConfigError, SchemaError, StoreError, StoreUnavailableError
 from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
 from argus_otel.load.dead_letters import observe_dead_letters
+from argus_otel.own_metrics import OwnMetrics
 from argus_otel.privacy.redaction import load_redaction
 from argus_otel.receive import Receiver, ReceiveSettings, request_as_document, without_words
+from argus_otel.roll import Roller, RollSettings
 from argus_otel.schema.migrate import migrate, plan
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.serve.control import Control
@@ -43,8 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.routing import Route
-
-    from argus_otel.envelope import Signal
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,9 @@ class Service:
     async def _start(self) -> RunningAddresses:
         config = self._config
         _private_folder(config.data_dir)
-        telemetry = Telemetry(config.telemetry_otlp)
+        telemetry = Telemetry(
+            config.telemetry_otlp, _instance(config.otlp_http), is_stored=config.own_metrics_interval_s > 0
+        )
         self._later(telemetry.close)
         loader_folder = config.data_dir / "load"
         ledger = Ledger(loader_folder / "ledger")
@@ -146,10 +150,17 @@ class Service:
             LoadSettings(loader_folder / "scratch", expanded_bytes_max=config.load_expanded_bytes_max),
             on_private=eraser.wake,
         )
+        roller = Roller(store, lambda: self._schema, telemetry, RollSettings(margin_s=config.rollup_margin_s))
+        roller.start()
+        self._later(lambda: asyncio.to_thread(roller.close))
         eraser.start()
         self._later(lambda: asyncio.to_thread(eraser.close, ERASE_S_MAX))
         loader.start()
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
+        own_metrics = OwnMetrics(
+            telemetry.otlp, lambda body: receiver.take_own(Signal.METRICS, body), config.own_metrics_interval_s
+        )
+        self._later(own_metrics.stop)
         observe_spool(telemetry, spool)
         telemetry.observe_each(Metric.ACCOUNTING_RECORDS, "state", lambda: _sums(loader))
         routes = operations_routes(self._health, telemetry)
@@ -168,6 +179,7 @@ class Service:
         )
         _write_run_file(config.data_dir, addresses)
         self._later(lambda: (config.data_dir / "run.json").unlink(missing_ok=True))
+        own_metrics.start()
         self._is_ready = True
         return addresses
 
@@ -214,6 +226,9 @@ class Service:
             migrate=lambda: self._migrate_again(store),
             dead_letters=dead_letters,
             forget=lambda asked, workspace: spool.append_blocking(asked.envelope(workspace, asked.asked_at_ns)),
+            enrich=lambda document: enrichment.apply(
+                store, self._schema.argus_database, enrichment.of_document(document)
+            ),
             show=lambda letter_id: self._show_letter(dead_letters, letter_id),
             retry=loader.retry_dead_letters,
         )
@@ -306,6 +321,11 @@ class Service:
         except StoreError:
             return 0  # what is wrong is said elsewhere
         return int(rows[0]["dropped"])
+
+
+def _instance(otlp_http: str) -> str:
+    """Return the host and the port that senders know, as Prometheus names a target."""
+    return f"{socket.gethostname()}:{otlp_http.rpartition(':')[2]}"
 
 
 def _sums(loader: Loader) -> dict[str, int]:

@@ -109,6 +109,11 @@ class Config(BaseSettings):
     redaction_file: Path | None = Field(
         None, description="JSON file with further rules, in the form of privacy/patterns.json."
     )
+    rollup_margin_s: int = Field(
+        600,
+        ge=1,
+        description="Sessions that changed within so many seconds are not summed up yet; longer than any INSERT may take.",
+    )
     query_seconds_max: int = Field(60, ge=1, description="Longest query at the embedded endpoint.")
     query_memory_bytes_max: int = Field(
         2 * GIB, ge=64 * MIB, description="Memory of one query at the embedded endpoint."
@@ -117,6 +122,11 @@ class Config(BaseSettings):
     query_concurrency_max: int = Field(8, ge=1, description="Queries at the same time; more are refused.")
     telemetry_otlp: str | None = Field(
         None, description="OTLP/gRPC endpoint to which argus-otel's own metrics are exported as well."
+    )
+    own_metrics_interval_s: int = Field(
+        60,
+        ge=0,
+        description="How often argus-otel's own metrics are stored too, for the dashboard argus-pipeline. 0 for never.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged, to stderr."

@@ -13,10 +13,17 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Histogram, Observation
+from opentelemetry.sdk import metrics as sdk
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    InMemoryMetricReader,
+    MetricReader,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
@@ -81,6 +88,13 @@ class Metric(enum.Enum):
         "Bytes in the spool.",
         "Grows: ClickHouse is behind or away. At its bound senders are told to retry.",
     )
+    SPOOL_LIMIT_BYTES = _Definition(
+        "argus_otel.spool.limit",
+        "gauge",
+        "By",
+        "Bound of the spool's bytes, `spool_bytes_max`.",
+        "The spool's bytes divided by it say how much room is left.",
+    )
     SPOOL_RECORDS = _Definition(
         "argus_otel.spool.records",
         "gauge",
@@ -132,6 +146,27 @@ class Metric(enum.Enum):
         "missing other than 0: `argus-otel doctor` says where to look.",
         ("state",),
     )
+    ROLLUP_SECONDS = _Definition(
+        "argus_otel.rollup.duration",
+        "histogram",
+        "s",
+        "Duration of one pass that summed sessions up.",
+        "Minutes after an upgrade or a large import, else seconds; the views are right meanwhile.",
+    )
+    ROLLED_SESSIONS = _Definition(
+        "argus_otel.rollup.sessions",
+        "counter",
+        "{session}",
+        "Sessions summed up; one that goes on is summed up again.",
+        "Stands still while sessions run: the log says what summing up waits for.",
+    )
+    ROLLUP_AGE_SECONDS = _Definition(
+        "argus_otel.rollup.age",
+        "gauge",
+        "s",
+        "Time since all that is older than `rollup_margin_s` was summed up.",
+        "Above some minutes: dashboards get slower, not wrong; the log says what summing up waits for.",
+    )
     QUERY_SECONDS = _Definition(
         "argus_otel.query.duration",
         "histogram",
@@ -151,6 +186,11 @@ class Metric(enum.Enum):
 
 _SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_INCREMENTS: dict[type, AggregationTemporality] = dict.fromkeys(
+    (sdk.Counter, sdk.ObservableCounter, sdk.Histogram), AggregationTemporality.DELTA
+)
+"""What is stored adds up over any time and any restart."""
+
 
 class Telemetry:
     """
@@ -160,17 +200,24 @@ class Telemetry:
 
     Args:
         otlp_endpoint: also export every minute to this OTLP/gRPC endpoint; None to serve Prometheus only.
+        instance: what tells this service from others, HOST:PORT.
+        is_stored: `otlp` will be called.
     """
 
-    def __init__(self, otlp_endpoint: str | None = None) -> None:
+    def __init__(self, otlp_endpoint: str | None = None, instance: str = "", *, is_stored: bool = False) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         readers: list[MetricReader] = [PrometheusMetricReader(disable_target_info=True, registry=self._registry)]
+        self._increments = InMemoryMetricReader(preferred_temporality=_INCREMENTS) if is_stored else None
+        if self._increments is not None:
+            readers.append(self._increments)
         if otlp_endpoint is not None:
             from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
             readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=otlp_endpoint)))
-        resource = Resource({"service.name": "argus-otel", "service.version": __version__})
+        resource = Resource(
+            {"service.name": "argus-otel", "service.version": __version__, "service.instance.id": instance}
+        )
         self._provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
         self._meter = self._provider.get_meter("argus_otel", __version__)
         self._counts: dict[Metric, Counter[Labels]] = {}
@@ -211,6 +258,12 @@ class Telemetry:
     def prometheus(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def otlp(self) -> bytes:
+        """Return what changed since the last call, and the gauges, as one ExportMetricsServiceRequest."""
+        assert self._increments is not None, "is_stored was not given"
+        read = self._increments.get_metrics_data()
+        return encode_metrics(read).SerializeToString() if read is not None else b""
 
     def close(self) -> None:
         """Flush and stop exporting."""

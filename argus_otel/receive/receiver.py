@@ -7,16 +7,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from argus_otel.envelope import DEFAULT_WORKSPACE
+from argus_otel.receive.encodings import PROTOBUF
 from argus_otel.receive.grpc_listener import GrpcListener
 from argus_otel.receive.http_listener import HttpListener
 from argus_otel.receive.inbox import Inbox
+from argus_otel.receive.signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.routing import Route
 
-    from argus_otel.envelope import Envelope
+    from argus_otel.envelope import Envelope, Signal
     from argus_otel.receive.settings import ReceiveSettings
     from argus_otel.telemetry import Telemetry
 
@@ -48,7 +51,7 @@ class Receiver:
         extra_routes: Sequence[Route] = (),
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        inbox = Inbox(settings, accept, telemetry, clock_ns)
+        inbox = self._inbox = Inbox(settings, accept, telemetry, clock_ns)
         self.workspace_of = inbox.workspace_of
         self._grpc = GrpcListener(settings, inbox)
         self._http = HttpListener(settings, inbox, extra_routes)
@@ -67,6 +70,16 @@ class Receiver:
             await self.stop(0)
             raise
         return Endpoints(grpc, http)
+
+    async def take_own(self, signal: Signal, body: bytes) -> None:
+        """
+        Take a protobuf request of this process as if it had been sent, also after `stop`; its transport counts as `own`.
+
+        Raises:
+            ArgusError: as for any sender.
+        """
+        spec = next(spec for spec in SIGNALS if spec.signal is signal)
+        await self._inbox.take(spec, PROTOBUF, body, DEFAULT_WORKSPACE, "own")
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new and finish what is under way; may be repeated."""

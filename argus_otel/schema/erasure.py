@@ -75,6 +75,7 @@ def _or_of_resource(attributes: str) -> str:
 
 _SESSION_IDS = {
     "texts": "session_id",
+    "text_findings": "session_id",
     "otel_logs": _or_of_resource("LogAttributes"),
     "otel_traces": _or_of_resource("SpanAttributes"),
 }

@@ -2,7 +2,8 @@
 Bring a database to this version's schema: idempotent, resumable, and refusing what it does not know.
 
 Tables are made once; a later version changes one by a file of its own with an ALTER TABLE, applied once. A table whose statement
-has changed since is refused, because its rows would be read wrongly. Views
+has changed since is refused, because its rows would be read wrongly. A table is filled once from what was stored before it, and
+not again when the rules change by which it is: what is stored stays as it is. Views
 and materialized views hold no rows: they are replaced when their rendered text changes, which is how a changed redaction
 rule or dropped event takes effect. Each applied statement is recorded with its checksum, so half-done work goes on where
 it stopped.
@@ -95,7 +96,7 @@ def _apply(database: Database, statement: Statement, on_cluster: str) -> None:
 
 
 def _action(statement: Statement, recorded: str | None) -> Action:
-    if recorded == statement.checksum:
+    if recorded == statement.checksum or (recorded is not None and statement.kind == "fill"):
         return "unchanged"
     if recorded is None:
         return "create"

@@ -2,7 +2,8 @@
 SQL templates -> statements, for the embedded engine, a server or a cluster: the same SQL.
 
 Each file of sql/ holds one statement. Its folder is its layer, its number its place. Tables (layers landing and facts, a
-`CREATE TABLE`) are made once and changed by later files (an `ALTER TABLE`, once); views are rendered from the configuration
+`CREATE TABLE`) are made once, changed by later files (an `ALTER TABLE`, once) and, where they came later than what they are
+made of, filled (an `INSERT INTO … SELECT`, once, that may be repeated); views are rendered from the configuration
 (redaction rules, dropped events) and replaced when their text changes.
 """
 
@@ -12,14 +13,18 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import jinja2
 
 from argus_otel.privacy.redaction import Redaction, is_not_content, load_redaction, quote
 from argus_otel.schema.prices import model_prices
+from argus_otel.schema.risks import risk_rules
 
-Kind = Literal["table", "alteration", "materialized_view", "view"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Kind = Literal["table", "alteration", "fill", "materialized_view", "view"]
 
 PARTS_GONE_AT_ONCE = (
     "old_parts_lifetime = 1, cleanup_delay_period = 1, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 1, "
@@ -82,6 +87,8 @@ def environment(settings: SchemaSettings) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.globals.update(_globals(settings))
+    templates.filters["quoted"] = quote
+    templates.globals["checksum_of"] = lambda *files: _checksum_of(templates, files)
     return templates
 
 
@@ -102,7 +109,8 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "otel": settings.otel_database,
         "argus": settings.argus_database,
         "on_cluster": f"ON CLUSTER '{settings.cluster}'" if settings.cluster else "",
-        "engine": lambda name: _engine(name, settings.cluster),
+        "engine": lambda name, *arguments: _engine(name, settings.cluster, *arguments),
+        "engine_everywhere": lambda name: _engine(name, settings.cluster, of_shard="all"),
         "parts_gone_at_once": PARTS_GONE_AT_ONCE,
         "is_not_content": is_not_content,
         "has_secret": redaction.has_secret,
@@ -110,19 +118,30 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "redact_maps": redaction.redact_maps,
         "sentinels": ", ".join(map(quote, SENTINELS)),
         "model_prices": model_prices(),
+        "risk_rules": risk_rules(),
         "drop_events": ", ".join(map(quote, settings.drop_events)),
     }
 
 
-def _engine(name: str, cluster: str | None) -> str:
+def _engine(name: str, cluster: str | None, *arguments: str, of_shard: str = "{shard}") -> str:
+    """Return the engine's clause; what an operator set is the same on `all` shards, every node being a replica of it."""
     if cluster is None:
-        return name
-    return f"Replicated{name}('/clickhouse/tables/{{shard}}/{{database}}/{{table}}', '{{replica}}')"
+        return f"{name}({', '.join(arguments)})" if arguments else name
+    replica = "{replica}" if of_shard == "{shard}" else "{shard}-{replica}"
+    path = f"/clickhouse/tables/{of_shard}/{{database}}/{{table}}"
+    return f"Replicated{name}({', '.join((quote(path), quote(replica), *arguments))})"
+
+
+def _checksum_of(templates: jinja2.Environment, files: Sequence[str]) -> str:
+    """Return what changes when the statement in one of the files does."""
+    checksums = (_statement(templates, *file.split("/", 1)).checksum for file in files)
+    return hashlib.sha256("".join(checksums).encode()).hexdigest()[:16]
 
 
 _KINDS: dict[str, Kind] = {
     "CREATE TABLE": "table",
     "ALTER TABLE": "alteration",
+    "INSERT INTO": "fill",
     "CREATE MATERIALIZED VIEW": "materialized_view",
     "CREATE OR REPLACE VIEW": "view",
 }

@@ -52,6 +52,7 @@ class Control:
         migrate: Callable[[], list[dict[str, str]]],
         dead_letters: Letters,
         forget: Callable[[ErasureRequest, str], None],
+        enrich: Callable[[dict[str, Any]], None],
         show: Callable[[str], dict[str, Any]],
         retry: Callable[[Iterable[str]], Sequence[Any]],
     ) -> None:
@@ -60,6 +61,7 @@ class Control:
         self._migrate = migrate
         self._dead_letters = dead_letters
         self._forget = forget
+        self._enrich = enrich
         self._show = show
         self._retry = retry
         self._temporary: Path | None = None
@@ -96,6 +98,7 @@ class Control:
                 Route("/status", self._handle(lambda _: self._status())),
                 Route("/migrate", self._handle(lambda _: self._migrate()), methods=["POST"]),
                 Route("/forget", self._handle(self._forget_session), methods=["POST"]),
+                Route("/enrichment", self._handle(self._apply_change), methods=["POST"]),
                 Route(
                     "/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])
                 ),
@@ -110,6 +113,10 @@ class Control:
         asked = ErasureRequest(body["session_id"], "command", body["asked_by"], time.time_ns())
         self._forget(asked, body["workspace"])
         return {"state": "asked"}
+
+    def _apply_change(self, body: dict[str, Any]) -> dict[str, str]:
+        self._enrich(body)
+        return {"state": "applied"}
 
     def _retry_letters(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         return [asdict(letter) for letter in self._retry(body["ids"])]

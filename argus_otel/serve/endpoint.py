@@ -28,8 +28,9 @@ from argus_otel.listening import HttpServer, bind
 from argus_otel.serve.compression import compress_blocks
 from argus_otel.serve.exceptions import QueryError, from_engine
 from argus_otel.serve.guard import Guard, functions_of
+from argus_otel.serve.handshake import DISPLAY_NAME, handshake, is_handshake
 from argus_otel.serve.query import read_login, read_query
-from argus_otel.serve.session import Session
+from argus_otel.serve.session import Answer, Session
 from argus_otel.telemetry import Metric
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from argus_otel.serve.query import Login, Query
-    from argus_otel.serve.session import Answer
     from argus_otel.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -213,6 +213,9 @@ class Endpoint:
 
     def _execute(self, query: Query, tag: str) -> Answer:
         assert self._guard, "the endpoint was started"
+        if is_handshake(query):
+            answer = handshake(query.protocol_version, self._version, self._timezone)
+            return Answer(iter((answer,)), "Native", {}, close=lambda: None)
         return Session(self._connect(), self._settings, self._guard).run(query, tag)
 
     def _kill(self, tags: set[str]) -> None:
@@ -261,7 +264,7 @@ class Endpoint:
     def _headers(self, query: Query | None) -> dict[str, str]:
         return {
             "X-ClickHouse-Query-Id": query.query_id if query else "",
-            "X-ClickHouse-Server-Display-Name": "argus-otel",
+            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
             "X-ClickHouse-Timezone": self._timezone,
         }
 

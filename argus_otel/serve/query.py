@@ -36,6 +36,8 @@ class Query:
     settings: dict[str, str]
     is_block_compressed: bool
     is_gzip_wanted: bool
+    protocol_version: int
+    """The newest version of ClickHouse's own protocol that the client knows; 0 if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ async def read_query(request: Request) -> Query:
         },
         is_block_compressed=fields.get("compress") == "1",
         is_gzip_wanted=fields.get("enable_http_compression") == "1" and "gzip" in headers.get("accept-encoding", ""),
+        protocol_version=_number(fields.get("client_protocol_version", "")),
     )
 
 
@@ -91,6 +94,10 @@ def read_login(request: Request) -> Login:
     headers, fields = request.headers, request.query_params
     user = headers.get("x-clickhouse-user") or fields.get("user") or "default"
     return Login(user, headers.get("x-clickhouse-key") or fields.get("password") or "")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 async def _body(request: Request, *, is_block_compressed: bool) -> str:

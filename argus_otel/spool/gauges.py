@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def observe_spool(telemetry: Telemetry, spool: Spool, clock_ns: Callable[[], int] = time.time_ns) -> None:
-    """Report the spool's bytes, records and age at each collection."""
+    """Report the spool's bytes and their bound, its records and age at each collection."""
 
     def oldest_age_s() -> float:
         oldest_ns = spool.oldest_received_at_ns
@@ -23,5 +23,6 @@ def observe_spool(telemetry: Telemetry, spool: Spool, clock_ns: Callable[[], int
         return 0.0 if oldest_ns is None else max(0, clock_ns() - oldest_ns) / 1e9
 
     telemetry.observe(Metric.SPOOL_BYTES, lambda: spool.used_bytes)
+    telemetry.observe(Metric.SPOOL_LIMIT_BYTES, lambda: spool.bytes_max)
     telemetry.observe(Metric.SPOOL_RECORDS, lambda: spool.record_count)
     telemetry.observe(Metric.SPOOL_OLDEST_AGE_SECONDS, oldest_age_s)

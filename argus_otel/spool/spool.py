@@ -229,6 +229,11 @@ class Spool:
         return self._used_bytes
 
     @property
+    def bytes_max(self) -> int:
+        """Bound of `used_bytes` and of what waits."""
+        return self._settings.bytes_max
+
+    @property
     def record_count(self) -> int:
         """Records in all segments: durable and not deleted."""
         return self._record_count

@@ -163,6 +163,27 @@ def test_blocks_have_clickhouses_own_checksum() -> None:
         decompress_blocks(bytes([block[0] ^ 1]) + block[1:])
 
 
+def test_blocks_of_another_client_are_read() -> None:
+    """What ch-go 0.74, the library below Grafana's data source, makes of 29 bytes."""
+    written = "72115abbaee1c308ec8395776c6ee31f82240000001d0000006068656c6c6f200600000600000600b068656c6c6f2068656c6c6f"
+    assert decompress_blocks(bytes.fromhex(written)) == b"hello hello hello hello hello"
+
+
+def test_clickhouse_go_is_told_that_native_comes_without_a_protocol_version(endpoint: str) -> None:
+    """Its first question, answered as a block of the protocol it names: block info, then per column one byte more."""
+    question = "SELECT displayName(), version(), revision(), timezone()"
+    body = ask(endpoint, question, default_format="Native", client_protocol_version="54460")[2]
+    version = ask(endpoint, "SELECT version()")[2].strip()
+    assert body.startswith(b"\x01\x00\x02\xff\xff\xff\xff\x00" + b"\x04\x01" + b"\x0ddisplayName()\x06String\x00")
+    assert b"\x09version()\x06String\x00" + bytes([len(version)]) + version in body
+    assert b"\x0arevision()\x06UInt32\x00" + bytes(4) in body
+    assert (
+        ask(endpoint, f"{question} FORMAT TSV", client_protocol_version="54460")[2].startswith(b"argus-otel\t") is False
+    )
+    plain = ask(endpoint, "SELECT 1", default_format="Native", client_protocol_version="54460")[2]
+    assert plain == b"\x01\x01\x011\x05UInt8\x01"
+
+
 def test_who_may_ask(endpoint: str, endpoint_with: Callable[..., Any]) -> None:
     assert ask(endpoint, "SELECT 1", user="default")[0] == 200
     assert ask(endpoint, "SELECT 1", user="admin")[1]["x-clickhouse-exception-code"] == "516"

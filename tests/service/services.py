@@ -32,9 +32,9 @@ METHODS = {
 
 
 class Service:
-    """One process; `stop` drains it, `kill` does not."""
+    """One process; `stop` drains it, `kill` does not. It stores its own metrics only if asked to: they count as records."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, own_metrics_interval_s: int = 0) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
         arguments = [
@@ -49,6 +49,7 @@ class Service:
             "127.0.0.1:0",
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ARGUS_OTEL_")}
+        environment["ARGUS_OTEL_OWN_METRICS_INTERVAL_S"] = str(own_metrics_interval_s)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "argus_otel", *arguments, *options],
@@ -125,9 +126,9 @@ class Service:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str) -> Iterator[Service]:
+def serving(data_dir: Path, *options: str, own_metrics_interval_s: int = 0) -> Iterator[Service]:
     """Run a service until the end of the block; it must stop cleanly."""
-    service = Service(data_dir, *options)
+    service = Service(data_dir, *options, own_metrics_interval_s=own_metrics_interval_s)
     try:
         yield service
         assert service.stop() == 0, service.log.read_text()[-3000:]

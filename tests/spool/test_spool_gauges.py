@@ -34,6 +34,7 @@ def test_bytes_records_and_age_follow_the_spool(tmp_path: Path, telemetry: Telem
     observe_spool(telemetry, spool, clock_ns=lambda: now_ns)
     spool.append_blocking(envelope(3, record_count=17))
     assert has_sample(telemetry, "argus_otel_spool_bytes", len(encode(envelope(3))))
+    assert has_sample(telemetry, "argus_otel_spool_limit_bytes", settings(tmp_path).bytes_max)
     assert has_sample(telemetry, "argus_otel_spool_records", 17)
     assert has_sample(telemetry, "argus_otel_spool_oldest_age_seconds", 5.0)
     now_ns = 0  # the clock jumped back behind the time of receipt

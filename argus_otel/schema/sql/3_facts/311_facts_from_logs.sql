@@ -41,6 +41,7 @@ SELECT
     if(tool = 'Skill', {{ facts.or_else("LogAttributes['argus.skill.name']", "JSONExtractString(LogAttributes['tool_parameters'], 'skill_name')") }}, LogAttributes['skill.name']) AS skill,
     if(event = 'tool_decision', LogAttributes['decision'], LogAttributes['decision_type']) AS decision,
     if(event = 'tool_decision', LogAttributes['source'], LogAttributes['decision_source']) AS decision_source,
+    LogAttributes['permission_mode'] AS permission_mode,
     {{ facts.or_else("LogAttributes['error_type']", "LogAttributes['status_code']") }} AS error_type,
     {{ facts.or_else("LogAttributes['trigger']", "LogAttributes['invocation_trigger']") }} AS detail,
     if(event = 'tool_result', {{ facts.boolean("LogAttributes['success']") }}, NULL) AS success,

@@ -33,6 +33,7 @@ SELECT
     SpanAttributes['argus.skill.hash'] AS skill_hash,
     if(is_denial, 'reject', SpanAttributes['decision']) AS decision,
     SpanAttributes['decision_source'] AS decision_source,
+    SpanAttributes['permission_mode'] AS permission_mode,
     multiIf(kind = 'session_start', SpanAttributes['argus.start.source'], kind = 'session_end', SpanAttributes['argus.end.reason'], hook) AS detail,
     if(kind = 'tool_result', {{ facts.boolean("SpanAttributes['argus.tool.success']") }}, NULL) AS success,
     if(kind = 'user_prompt', {{ facts.boolean("SpanAttributes['argus.prompt.is_human']") }}, NULL) AS is_human,

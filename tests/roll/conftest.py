@@ -1,0 +1,45 @@
+"""The real engine on one folder for all tests here; each test gets databases of its own in it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from databases import Databases
+
+from argus_otel.schema.migrate import migrate
+from argus_otel.schema.render import SchemaSettings
+from argus_otel.store import EmbeddedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="package")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    opened = EmbeddedStore(tmp_path_factory.mktemp("engine") / "clickhouse")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="package")
+def fresh(store: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Databases]:
+    """Return a function that makes migrated, empty databases."""
+
+    def make() -> Databases:
+        number = next(_numbers)
+        names = SchemaSettings(otel_database=f"otel_{number}", argus_database=f"argus_{number}")
+        migrate(store, names)
+        return Databases(store, names, tmp_path_factory.mktemp("segments"))
+
+    return make
+
+
+@pytest.fixture
+def databases(fresh: Callable[[], Databases]) -> Iterator[Databases]:
+    made = fresh()
+    yield made
+    made.drop()
