@@ -12,26 +12,27 @@ import json
 import os
 import sys
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
-from urllib.parse import quote
 
 import typer
 
 from argus_otel import __version__
+from argus_otel.enriching import budget_app, mute_app, people_app
 from argus_otel.errors import ConfigError
+from argus_otel.grafana.commands import grafana_app
 from argus_otel.plugin.commands import OursFirst, claude, plugin_app
+from argus_otel.reading import ClickHouse, ConfigFile, DataDir, Url
+from argus_otel.reading import configured as _load
+from argus_otel.reading import endpoint_of_service as _endpoint_of_service
+from argus_otel.reading import reader_of as _reader
 from argus_otel.terminal import Format, Output, Yes
 from argus_otel.terminal import failures as _failures
 from argus_otel.terminal import show as _print
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from argus_otel.config import Config
-    from argus_otel.store import ServerStore
 
 app = typer.Typer(
     name="argus-otel",
@@ -46,6 +47,10 @@ letters_app = typer.Typer(
 )
 app.add_typer(letters_app, name="dead-letter")
 app.add_typer(plugin_app, name="plugin")
+app.add_typer(people_app, name="people")
+app.add_typer(budget_app, name="budget")
+app.add_typer(mute_app, name="mute")
+app.add_typer(grafana_app, name="grafana")
 app.command(cls=OursFirst)(claude)
 
 
@@ -57,21 +62,6 @@ class Sort(enum.StrEnum):
     TOKENS = "tokens"
     TOOLS = "tools"
     FAILURES = "failures"
-
-
-DataDir = Annotated[
-    Optional[Path], typer.Option("--data-dir", envvar="ARGUS_OTEL_DATA_DIR", help="Data folder of the service.")
-]
-ConfigFile = Annotated[Optional[Path], typer.Option("--config", envvar="ARGUS_OTEL_CONFIG", help="Config file (TOML).")]
-Url = Annotated[
-    Optional[str],
-    typer.Option(
-        "--url", envvar="ARGUS_OTEL_URL", help="ClickHouse HTTP interface to read from, e.g. http://127.0.0.1:8123."
-    ),
-]
-ClickHouse = Annotated[
-    Optional[str], typer.Option("--clickhouse", help="URL of a ClickHouse server to read from, with user and password.")
-]
 
 
 def main() -> NoReturn:
@@ -135,14 +125,20 @@ def serve(
 
 
 @app.command()
-def demo(keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the end, until Ctrl-C.")] = False) -> None:
-    """Show it all on recorded sessions and two made-up weeks of a small team, in a temporary folder."""
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep serving at the end, until Ctrl-C.")] = False,
+    page: Annotated[
+        Path, typer.Option(help="Where to write the dashboards, from the alert to the transcript, as one page.")
+    ] = Path("argus-otel-demo.html"),
+    no_page: Annotated[bool, typer.Option("--no-page", help="Write no page.")] = False,
+) -> None:
+    """Show it all on recorded sessions and two made-up weeks of a small team; only the page is left."""
     with _failures():
         from rich.console import Console
 
         from argus_otel.demo.command import run_demo
 
-        raise typer.Exit(run_demo(keep, Console()))
+        raise typer.Exit(run_demo(Console(), None if no_page else page, keep=keep))
 
 
 @app.command()
@@ -205,6 +201,56 @@ def sql(
         with _reader(data_dir, config, url, clickhouse) as (reader, _):
             rows = reader.rows(query)
         _print(rows, output, lambda: rows_table(rows))
+
+
+@app.command()
+def preview(
+    dashboard: Annotated[str, typer.Argument(help="Its uid, e.g. argus-cost; `--list` says which there are.")] = "",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("preview.html"),
+    since: Annotated[
+        str, typer.Option("--from", help="now-7d, 2026-11-24T10:00 (UTC) or epoch milliseconds.")
+    ] = "now-7d",
+    until: Annotated[str, typer.Option("--to", help="As --from.")] = "now",
+    var: Annotated[Optional[list[str]], typer.Option(help="NAME=VALUE of a variable; may be repeated.")] = None,
+    pages: Annotated[int, typer.Option(min=1, max=100, help="At most so many dashboards, following the links.")] = 8,
+    listing: Annotated[bool, typer.Option("--list", help="Only list the dashboards.")] = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    url: Url = None,
+    clickhouse: ClickHouse = None,
+) -> None:
+    """Render a dashboard with real answers, and where its links lead, as one page; no Grafana needed."""
+    with _failures():
+        from argus_otel.grafana.dashboards import load_all
+
+        if listing or not dashboard:
+            for each in load_all():
+                typer.echo(f"{each.uid:18} {each.title}")
+            raise typer.Exit(0 if listing else 2)
+        from argus_otel.grafana.macros import TimeRange
+        from argus_otel.grafana.preview import Visit, instant_ms, render_page
+
+        now_ms = time.time_ns() // 10**6
+        visit = Visit(dashboard, _variables(var or []), TimeRange(instant_ms(since, now_ms), instant_ms(until, now_ms)))
+        with _reader(data_dir, config, url, clickhouse) as (reader, _):
+            page = render_page(reader, [visit], sections_max=pages, progress=lambda title: typer.echo(title, err=True))
+        out.write_text(page.html, encoding="utf-8")
+        typer.echo(f"{page.section_count} dashboards in {out}")
+        for failure in page.failures:
+            typer.echo(f"not answered: {failure}", err=True)
+        if page.failures:
+            raise typer.Exit(1)
+
+
+def _variables(given: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read NAME=VALUE; a name that is given twice has two values."""
+    values: dict[str, list[str]] = {}
+    for each in given:
+        name, separator, value = each.partition("=")
+        if not separator or not name:
+            raise ConfigError(f"--var takes NAME=VALUE, not {each!r}")
+        values.setdefault(name, []).append(value)
+    return tuple((name, tuple(several)) for name, several in values.items())
 
 
 @app.command()
@@ -462,37 +508,3 @@ def _duration_s(text: str | None) -> int | None:
     if text[:-1].isdigit() and text[-1] in _UNITS_S:
         return min(int(text[:-1]) * _UNITS_S[text[-1]], int(time.time()))
     raise typer.BadParameter(f"{text!r} is no duration: write 30m, 24h, 7d or 2w")
-
-
-def _load(flags: dict[str, Any], file: Path | None) -> Config:
-    from argus_otel.config import load_config
-
-    return load_config(flags, file)
-
-
-@contextmanager
-def _reader(
-    data_dir: Path | None, config: Path | None, url: str | None, clickhouse: str | None
-) -> Iterator[tuple[ServerStore, Config]]:
-    from argus_otel.store import ServerStore
-
-    if url and clickhouse:
-        raise ConfigError("--url and --clickhouse both say where to read: give one")
-    if url and not url.startswith(("http://", "https://")):
-        raise ConfigError(f"--url must be a URL like http://127.0.0.1:8123 (given: {url!r})")
-    settings = _load({"data_dir": data_dir, "clickhouse": clickhouse}, config)
-    server = settings.clickhouse if settings.clickhouse != "embedded" else None
-    reader = ServerStore(url or server or _endpoint_of_service(settings))
-    try:
-        yield reader, settings
-    finally:
-        reader.close()
-
-
-def _endpoint_of_service(settings: Config) -> str:
-    from argus_otel.config import read_secret
-    from argus_otel.running import read_run_file
-
-    password = read_secret(settings.clickhouse_http_password_file)
-    login = f"{settings.clickhouse_http_user}:{quote(password, safe='')}@" if password else ""
-    return f"http://{login}{read_run_file(settings.data_dir)['clickhouse_http']}"

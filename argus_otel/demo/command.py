@@ -18,6 +18,7 @@ from rich.progress import track
 from rich.text import Text
 
 from argus_otel.demo import recordings, report, team
+from argus_otel.demo.page import write_page
 from argus_otel.demo.sender import sender
 from argus_otel.demo.service import ServiceError, serving
 from argus_otel.errors import ArgusError
@@ -48,14 +49,20 @@ class _Traffic:
     session_count: int
 
 
-def run_demo(keep: bool, console: Console) -> int:  # noqa: FBT001 - the command's only flag
-    """Run the demo, print what it shows, and return the exit code; with `keep`, serve on until Ctrl-C."""
+def run_demo(console: Console, page: Path | None, *, keep: bool) -> int:
+    """
+    Run the demo, print what it shows, and return the exit code.
+
+    Args:
+        page: where to write the dashboards as one page; None for no page.
+        keep: serve on until Ctrl-C.
+    """
     # SIGINT too: a shell starts its background jobs with it ignored.
     signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     restored = [(number, signal.signal(number, signal.default_int_handler)) for number in signals]
     try:
         with tempfile.TemporaryDirectory(prefix="argus-otel-demo-") as folder:
-            _demonstrate(Path(folder), console, keep=keep)
+            _demonstrate(Path(folder), console, page, keep=keep)
     except (ArgusError, grpc.RpcError) as error:
         console.print(Text(f"the demo failed: {_told(error)}", "red"))
         return 1
@@ -68,13 +75,16 @@ def run_demo(keep: bool, console: Console) -> int:  # noqa: FBT001 - the command
     return 0
 
 
-def _demonstrate(folder: Path, console: Console, *, keep: bool) -> None:
+def _demonstrate(folder: Path, console: Console, page: Path | None, *, keep: bool) -> None:
     console.print("Starting the service on the embedded engine, in a temporary folder …")
     with serving(folder) as service:
         reader = ServerStore(f"http://{service.clickhouse_http}")
         try:
             visible_s = _feed(service, reader, console)
             report.show(reader, console)
+            if page is not None:
+                written = write_page(reader, page, time.time_ns() // 10**6, console)
+                report.show_page(console, page, written)
         finally:
             reader.close()
         console.print(f"From acknowledged to visible in the views: {visible_s * 1000:.0f} ms", highlight=False)

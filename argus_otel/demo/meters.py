@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA
 
 from argus_otel.demo.otlp import attributes
+from argus_otel.demo.work import S_NS
 from argus_otel.envelope import Signal
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ _DESCRIPTIONS = {
     "claude_code.session.count": ("", "Count of CLI sessions started"),
     "claude_code.cost.usage": ("USD", "Cost of the Claude Code session"),
     "claude_code.token.usage": ("tokens", "Number of tokens used"),
+    "claude_code.lines_of_code.count": ("", "Count of lines of code modified"),
+    "claude_code.commit.count": ("", "Number of git commits created"),
+    "claude_code.pull_request.count": ("", "Number of pull requests created"),
+    "claude_code.active_time.total": ("s", "Total active time in seconds"),
 }
+_CHARACTERS_A_SECOND = 5
+"""How fast the team types."""
 
 
 def request(session: Session, standard: Mapping[str, Value], resource: Mapping[str, Value]) -> Request:
@@ -71,3 +78,27 @@ def _points(session: Session) -> Iterator[tuple[str, list[Point]]]:
             for (model, kind), count in tokens.items()
         ],
     )
+    yield from _outcomes(session)
+
+
+def _outcomes(session: Session) -> Iterator[tuple[str, list[Point]]]:
+    """Yield what came of it; a session without a commit sends no point of one."""
+    done = [call.tool for call in session.calls if call.tool and call.tool.outcome == "success"]
+    added = sum(_line_count(tool.input.get("new_string", tool.input.get("content", ""))) for tool in done)
+    removed = sum(_line_count(tool.input.get("old_string", "")) for tool in done)
+    commits = sum("git commit" in tool.input.get("command", "") for tool in done)
+    pull_requests = sum("gh pr create" in tool.input.get("command", "") for tool in done)
+    if added or removed:
+        points: list[Point] = [(float(added), {"type": "added"}), (float(removed), {"type": "removed"})]
+        yield "claude_code.lines_of_code.count", points
+    if commits:
+        yield "claude_code.commit.count", [(float(commits), {})]
+    if pull_requests:
+        yield "claude_code.pull_request.count", [(float(pull_requests), {})]
+    typed_s = sum(len(turn.prompt) for turn in session.turns) / _CHARACTERS_A_SECOND
+    worked_s = sum(turn.ended_at_ns - turn.at_ns for turn in session.turns) / S_NS
+    yield "claude_code.active_time.total", [(typed_s, {"type": "user"}), (worked_s, {"type": "cli"})]
+
+
+def _line_count(text: str) -> int:
+    return len(text.splitlines())

@@ -175,7 +175,10 @@ FOLLOW_UPS = (
     ),
     Task(
         "Open a pull request",
-        (_bash("Pushing the branch.", "git push -u origin HEAD", "branch set up to track origin"),),
+        (
+            _bash("Committing it.", "git commit -am 'One change, held by a test'", "[work 3fa1c2e] 2 files changed"),
+            _bash("Opening it.", "git push -u origin HEAD && gh pr create --fill", "branch set up to track origin"),
+        ),
         "The branch is pushed and the pull request is open, with the test output in its description.",
     ),
     Task("Thanks. Summarize it in one sentence", (), "One function was changed, and a test holds it in place."),

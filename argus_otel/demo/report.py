@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from argus_otel.demo.service import Service
+    from argus_otel.grafana.preview import Page
     from argus_otel.query.sessions import Reader
 
 _ARGUS = "argus"
@@ -45,6 +46,15 @@ def show(reader: Reader, console: Console) -> None:
     found = read_session(reader, _ARGUS, costliest["workspace"], costliest["session_id"])
     console.print(transcript_of(found, turns_max=_TURNS_SHOWN, rows_max=_ROWS_SHOWN))
     console.print()
+
+
+def show_page(console: Console, file: Path, page: Page) -> None:
+    """Say where the page is, and which of its panels could not be answered."""
+    console.print(
+        f"{page.section_count} dashboards, from the alert to the transcript, in one page: {file}", highlight=False
+    )
+    for failure in page.failures:
+        console.print(Text(f"  not answered: {failure}", "red"))
 
 
 def show_next_commands(console: Console, data_dir: str | None) -> None:

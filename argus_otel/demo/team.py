@@ -58,8 +58,13 @@ def sessions(seed: int, now_ns: int) -> list[Session]:
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     today = datetime.fromtimestamp(now_ns // S_NS, UTC).replace(hour=0, minute=0, second=0)
     days = [today - timedelta(days=DAY_COUNT - 1 - index) for index in range(DAY_COUNT)]
-    worked = {day: [session for member in _MEMBERS for session in _day(chance, member, day)] for day in days}
-    ordinary = [sum(session.cost_nanousd for session in worked[day]) for day in days if _is_weekday(day)]
+    worked = {
+        day: [made for member in _MEMBERS for made in _day(chance, member, day) if made.ended_at_ns <= now_ns]
+        for day in days
+    }
+    ordinary = [
+        sum(session.cost_nanousd for session in worked[day]) for day in days if worked[day] and _is_weekday(day)
+    ]
     looping = _looping(chance, _LOOPING, _spike_day(days), SPIKE_FACTOR * int(median(ordinary)))
     everything = [looping, *(session for day in days for session in worked[day])]
     return sorted(

@@ -1,0 +1,88 @@
+"""
+The demo's data -> one page: the alert as it would have been paged, and the dashboards that its links lead through.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.status import Status
+
+from argus_otel.grafana.alerting import read_rules
+from argus_otel.grafana.dashboards import folder
+from argus_otel.grafana.macros import TimeRange
+from argus_otel.grafana.preview import Notice, Page, Visit, render_page
+from argus_otel.query import SessionFilter, list_sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from argus_otel.grafana.alerting import Instance, ProvisionedRule
+    from argus_otel.store import ServerStore
+
+_DAY_MS = 86_400_000
+_SHOWN_DAYS = 7
+"""The week before it is there too, to be held against."""
+_SECTIONS_MAX = 14
+_EVALUATED_EVERY = timedelta(minutes=5)
+_FIRST = ("argus-overview", "argus-cost", "argus-tools", "argus-governance", "argus-versions")
+
+
+def write_page(reader: ServerStore, file: Path, now_ms: int, console: Console) -> Page:
+    """
+    Write the page to `file` and return it.
+
+    Raises:
+        StoreError: the service does not answer.
+    """
+    week = TimeRange(now_ms - _SHOWN_DAYS * _DAY_MS, now_ms)
+    with Status("Rendering the dashboards", console=console) as status:
+        page = render_page(
+            reader,
+            [Visit(uid, (), week) for uid in _FIRST],
+            title="argus-otel demo",
+            sections_max=_SECTIONS_MAX,
+            notices=_notices(reader),
+            progress=lambda title: status.update(f"Rendering {title}"),
+        )
+    file.write_text(page.html, encoding="utf-8")
+    return page
+
+
+def _notices(reader: ServerStore) -> list[Notice]:
+    """Return what would have been paged while the costliest session ran, each rule once."""
+    [costliest] = list_sessions(reader, "argus", SessionFilter(sort="cost", limit=1))
+    return [
+        _notice(rule, instance, at, number)
+        for number, (rule, instance, at) in enumerate(_paged(reader, costliest["started_at"], costliest["ended_at"]))
+    ]
+
+
+def _paged(
+    reader: ServerStore, began_at: datetime, ended_at: datetime
+) -> Iterator[tuple[ProvisionedRule, Instance, datetime]]:
+    for rule in _rules():
+        at = began_at.replace(tzinfo=UTC)
+        while at <= ended_at.replace(tzinfo=UTC) + _EVALUATED_EVERY:
+            at += _EVALUATED_EVERY
+            over = [instance for instance in rule.evaluated(reader, at) if instance.is_over]
+            if over:
+                yield rule, over[0], at
+                break
+
+
+def _rules() -> list[ProvisionedRule]:
+    files = sorted((folder() / "provisioning" / "alerting").glob("*.yaml"))
+    rules = [rule for file in files for rule in read_rules(file.read_text(encoding="utf-8"))]
+    return [rule for rule in rules if rule.labels["severity"] == "page" and rule.exec_err_state == "KeepLast"]
+
+
+def _notice(rule: ProvisionedRule, instance: Instance, at: datetime, number: int) -> Notice:
+    labels = "  ".join(f"{name}={value}" for name, value in sorted(instance.labels.items()))
+    links = [(name, text) for name, text in instance.annotations.items() if "/d/" in text]
+    lines = [f"{at:%Y-%m-%d %H:%M} UTC", instance.annotations["summary"], labels]
+    return Notice(f"Alert: {rule.title}", "page", lines, links, anchor=f"alert-{number}")

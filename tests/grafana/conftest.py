@@ -1,0 +1,49 @@
+"""One real service that was sent everything once; the tests only read, as a Grafana does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from known import DROPPED_EVENT, FORGOTTEN, known
+from services import Service, serving
+
+from argus_otel.running import command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from known import Known
+
+sys.path.append(str(Path(__file__).parents[2] / "grafana-dashboards"))  # the builder, to look for drift
+
+
+@pytest.fixture(scope="session")
+def data() -> Known:
+    return known()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, data: Known) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("grafana")
+    config = folder / "config.toml"
+    # Summed up at once: half of what is asked reads the rollup, as it would after some days.
+    config.write_text(f'drop_events = ["{DROPPED_EVENT}"]\nown_metrics_interval_s = 0\nrollup_margin_s = 1\n')
+    with serving(folder / "data", "--config", str(config)) as running:
+        for kind, body in data.requests:
+            running.send(kind, body)
+        running.wait_until_loaded(240)
+        order = {"workspace": "default", "session_id": FORGOTTEN, "asked_by": "tests"}
+        command(running.data_dir, "POST", "/forget", order)
+        _wait(running, "SELECT count() AS n FROM argus.erasures WHERE gone_at IS NOT NULL")
+        yield running
+
+
+def _wait(service: Service, sql: str, timeout_s: float = 120) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not int(service.rows(sql)[0]["n"]):
+        assert time.monotonic() < deadline_s, sql
+        time.sleep(0.1)
