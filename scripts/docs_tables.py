@@ -1,6 +1,6 @@
 """
 Write the generated parts of the docs, or with --check say which have drifted: settings from config.Config, metrics from
-telemetry.Metric, views from the engine itself.
+telemetry.Metric, views from the engine itself, limits of the alerts from their rules.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from argus_otel.config import Config
+from argus_otel.grafana.alerts.rules import RULES
+from argus_otel.grafana.alerts.thresholds import as_table
 from argus_otel.schema.migrate import migrate
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.store import EmbeddedStore
@@ -39,6 +41,14 @@ VIEWS = (
     "tool_text",
     "transcript",
     "erasures",
+    "session_list",
+    "session_labels",
+    "cost_hourly",
+    "tools_hourly",
+    "activity_hourly",
+    "api_errors_hourly",
+    "daily_users",
+    "versions",
 )
 BUILDING_BLOCKS = ("user_messages", "interjections", "assistant_messages", "tool_messages", "notes")
 
@@ -87,6 +97,7 @@ def parts() -> dict[str, dict[str, str]]:
         "docs/configuration.md": {"settings": settings_table()},
         "docs/metrics.md": {"metrics": metrics_table()},
         "docs/views.md": {"views": views_tables()},
+        "docs/runbooks.md": {"thresholds": as_table(RULES)},
     }
 
 
