@@ -39,6 +39,7 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python grafana-dashboards/builder --check
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks

@@ -75,7 +75,7 @@ def _fill(store: EmbeddedStore, session_count: int) -> None:
     made_s = time.perf_counter()
     time.sleep(2)  # the clock of the changes ticks in seconds
     telemetry = Telemetry()
-    Roller(store, SchemaSettings, telemetry, RollSettings(margin_s=1)).roll_settled()
+    Roller(store, SchemaSettings, telemetry, RollSettings(margin_s=1, pause_s=0)).roll_settled()
     telemetry.close()
     print(
         f"{session_count:,} sessions made in {made_s - began_s:,.0f} s,"

@@ -82,9 +82,9 @@ def _doors(session_count: int, folder: Path) -> list[Stage]:
 def _loads(store: EmbeddedStore, small: Sequence[_Batch], large: Sequence[_Batch], runs: int) -> list[Stage]:
     variants = {
         "decode": _schema(store, "decoded", "1", _NO_RULES),
-        "+ explode and store": _schema(store, "exploded", "12", _NO_RULES),
-        "+ redaction": _schema(store, "redacted", "12", SchemaSettings().redaction),
-        "+ facts": _schema(store, "whole", "123", SchemaSettings().redaction),
+        "+ explode and store": _schema(store, "exploded", "012", _NO_RULES),
+        "+ redaction": _schema(store, "redacted", "012", SchemaSettings().redaction),
+        "+ facts": _schema(store, "whole", "0123", SchemaSettings().redaction),
     }
     stages = []
     for few, many in zip(small, large, strict=True):
@@ -136,7 +136,7 @@ def _floor(store: EmbeddedStore, batch: _Batch, runs: int) -> Stage:
 
 def _batches(made: Sequence[Session], folder: Path, name: str) -> list[_Batch]:
     batches = []
-    for signal in Signal:
+    for signal in _FLOOR_TABLES:  # control has no records
         requests = [request for session in made for request in session.requests if request.signal is signal]
         path = folder / f"{name}-{signal.name.lower()}.seg"
         path.write_bytes(b"".join(encode(envelope(request, time.time_ns())) for request in requests))

@@ -1,6 +1,6 @@
 """
 Write the generated parts of the docs, or with --check say which have drifted: settings from config.Config, metrics from
-telemetry.Metric, views from the engine itself, limits of the alerts from their rules.
+telemetry.Metric, views from the engine itself, risky actions and limits of the alerts from their rules.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from argus_otel.grafana.alerts.rules import RULES
 from argus_otel.grafana.alerts.thresholds import as_table
 from argus_otel.schema.migrate import migrate
 from argus_otel.schema.render import SchemaSettings
+from argus_otel.schema.risks import risk_rules
 from argus_otel.store import EmbeddedStore
 from argus_otel.telemetry import Metric
 
@@ -49,7 +50,15 @@ VIEWS = (
     "api_errors_hourly",
     "daily_users",
     "versions",
+    "findings",
+    "attribute_presence",
+    "people",
+    "budgets",
+    "budget_status",
+    "mutes",
 )
+PARAMETERS = {"budget_status": "at = now()"}
+"""Of the views that are asked with some."""
 BUILDING_BLOCKS = ("user_messages", "interjections", "assistant_messages", "tool_messages", "notes")
 
 
@@ -80,14 +89,22 @@ def views_tables() -> str:
         try:
             migrate(store, SchemaSettings())
             for view in VIEWS:
-                columns = store.rows(
-                    f"SELECT name, type FROM system.columns WHERE database = 'argus' AND table = '{view}' ORDER BY position"
-                )
+                call = f"{view}({PARAMETERS[view]})" if view in PARAMETERS else view
+                columns = store.rows(f"DESCRIBE TABLE argus.{call}")
                 listed = ", ".join(f"`{column['name']}` {column['type']}" for column in columns)
-                parts.append(f"### argus.{view}\n\n{listed}\n")
+                parts.append(f"### argus.{call}\n\n{listed}\n")
         finally:
             store.close()
     return "\n".join(parts)
+
+
+def risks_table() -> str:
+    """Return the rules for risky actions as a table."""
+    lines = ["| rule | category | severity | such as |", "|---|---|---|---|"]
+    for rule in risk_rules():
+        example = rule.matches[0].replace("|", "\\|")
+        lines.append(f"| `{rule.name}` | {rule.category} | {rule.severity} | `{example}` |")
+    return "\n".join(lines)
 
 
 def parts() -> dict[str, dict[str, str]]:
@@ -96,7 +113,7 @@ def parts() -> dict[str, dict[str, str]]:
         "README.md": {"settings": settings_table(FIRST_SETTINGS)},
         "docs/configuration.md": {"settings": settings_table()},
         "docs/metrics.md": {"metrics": metrics_table()},
-        "docs/views.md": {"views": views_tables()},
+        "docs/views.md": {"risks": risks_table(), "views": views_tables()},
         "docs/runbooks.md": {"thresholds": as_table(RULES)},
     }
 

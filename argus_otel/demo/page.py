@@ -4,7 +4,7 @@ The demo's data -> one page: the alert as it would have been paged, and the dash
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from rich.status import Status
@@ -16,7 +16,7 @@ from argus_otel.grafana.preview import Notice, Page, Visit, render_page
 from argus_otel.query import SessionFilter, list_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from rich.console import Console
@@ -54,25 +54,17 @@ def write_page(reader: ServerStore, file: Path, now_ms: int, console: Console) -
 
 
 def _notices(reader: ServerStore) -> list[Notice]:
-    """Return what would have been paged while the costliest session ran, each rule once."""
+    """Return what would have been paged first while the costliest session ran."""
     [costliest] = list_sessions(reader, "argus", SessionFilter(sort="cost", limit=1))
-    return [
-        _notice(rule, instance, at, number)
-        for number, (rule, instance, at) in enumerate(_paged(reader, costliest["started_at"], costliest["ended_at"]))
-    ]
-
-
-def _paged(
-    reader: ServerStore, began_at: datetime, ended_at: datetime
-) -> Iterator[tuple[ProvisionedRule, Instance, datetime]]:
-    for rule in _rules():
-        at = began_at.replace(tzinfo=UTC)
-        while at <= ended_at.replace(tzinfo=UTC) + _EVALUATED_EVERY:
-            at += _EVALUATED_EVERY
+    rules = _rules()
+    at, ended_at = costliest["started_at"].replace(tzinfo=UTC), costliest["ended_at"].replace(tzinfo=UTC)
+    while at <= ended_at:
+        at += _EVALUATED_EVERY
+        for rule in rules:
             over = [instance for instance in rule.evaluated(reader, at) if instance.is_over]
             if over:
-                yield rule, over[0], at
-                break
+                return [_notice(rule, over[0], at)]
+    return []
 
 
 def _rules() -> list[ProvisionedRule]:
@@ -81,8 +73,8 @@ def _rules() -> list[ProvisionedRule]:
     return [rule for rule in rules if rule.labels["severity"] == "page" and rule.exec_err_state == "KeepLast"]
 
 
-def _notice(rule: ProvisionedRule, instance: Instance, at: datetime, number: int) -> Notice:
+def _notice(rule: ProvisionedRule, instance: Instance, at: datetime) -> Notice:
     labels = "  ".join(f"{name}={value}" for name, value in sorted(instance.labels.items()))
     links = [(name, text) for name, text in instance.annotations.items() if "/d/" in text]
     lines = [f"{at:%Y-%m-%d %H:%M} UTC", instance.annotations["summary"], labels]
-    return Notice(f"Alert: {rule.title}", "page", lines, links, anchor=f"alert-{number}")
+    return Notice(f"Alert: {rule.title}", "page", lines, links)

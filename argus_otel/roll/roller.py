@@ -45,12 +45,14 @@ class RollSettings:
     Args:
         margin_s: longer than any INSERT may take; what changed since then is not summed up yet.
         interval_s: between two looks.
+        pause_s: before each mark: a query that sees the mark has looked for the sums before, and must have found them.
         slice_sessions: after about so many the mark advances; those of one second are never parted.
         batch_sessions: at most so many in one INSERT.
     """
 
     margin_s: int = 600
     interval_s: float = 60.0
+    pause_s: float = 10.0
     slice_sessions: int = 20_000
     batch_sessions: int = 1_000
 
@@ -128,6 +130,7 @@ class Roller:
         for until_s in self._slices(statements, from_s, now_s - self._settings.margin_s):
             slice_count = self._roll_slice(statements, from_s, until_s)
             if slice_count:
+                self._stopping.wait(self._settings.pause_s)
                 self._execute(statements.mark(until_s))
             rolled_count += slice_count
             from_s = until_s

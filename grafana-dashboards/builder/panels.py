@@ -224,7 +224,7 @@ def table(
     options: Json = {
         "showHeader": True,
         "cellHeight": "sm",
-        "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
+        "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": []},
         "sortBy": [{"displayName": sort, "desc": descending}] if sort else [],
     }
     return _panel("table", title, description, query, defaults, [*columns, *_hidden(query, *hide)], options)

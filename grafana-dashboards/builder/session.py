@@ -420,6 +420,8 @@ def _tool_calls() -> Json:
             look.column("ended", colours=_ENDS, width=80),
             look.column("duration", look.MILLISECONDS, width=90),
             look.column("decision", colours=look.DECISIONS, width=80),
+            look.column("decided_by", width=120),
+            look.column("mcp_server"),
             look.column("in", look.BYTES, width=80),
             look.column("out", look.BYTES, width=80),
             look.column("coverage", colours=look.COVERAGE, width=80),

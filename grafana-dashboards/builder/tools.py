@@ -276,7 +276,7 @@ def _subagents() -> Json:
             look.column("cost", look.USD, gauge=True),
             look.column("cost_per_session", look.USD, width=120),
         ],
-        links=[to_sessions("Sessions, costliest first")],
+        links=[to_sessions("Sessions that used it, costliest first", agent_type="subagent")],
     )
 
 

@@ -33,7 +33,6 @@ def _datasource(name: str, label: str, description: str) -> Json:
         "includeAll": False,
         "multi": False,
         "options": [],
-        "current": {},
     }
 
 
@@ -52,7 +51,6 @@ def query(name: str, label: str, sql: str, description: str = "") -> Json:
         "sort": 0,
         "hide": _SHOWN,
         "includeAll": True,
-        "allValue": None,
         "multi": True,
         "options": [],
         "current": _ALL,
@@ -86,7 +84,6 @@ def custom(name: str, label: str, values: Sequence[str], description: str = "", 
         "query": ",".join(values),
         "hide": _SHOWN,
         "includeAll": several,
-        "allValue": None,
         "multi": several,
         "options": every + options,
         "current": first,

@@ -108,7 +108,10 @@ def _known() -> Json:
             WHERE {within("started_at")} AND {_WHO}"""),
         look.SHARE,
         thresholds=look.steps(look.WARNING, (0.5, look.NEUTRAL), (0.9, look.GOOD)),
-        links=[links.to_dashboard("Where the plugin is missing", "argus-governance")],
+        links=[
+            links.to_dashboard("Where the plugin is missing", "argus-governance"),
+            links.to_sessions("Sessions, latest first", sort="started", kept=_FILTERS),
+        ],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,7 @@ def test_a_user_is_muted_and_not_any_more(service: Service) -> None:
         (("budget", "set", "--month", "1"), "name one of --workspace, --team and --user"),
         (("budget", "set", "--month", "1", "--team", "a", "--user", "b"), "name one of"),
         (("budget", "set", "--month", "0", "--team", "a"), "more than 0"),
-        (("budget", "set", "--month", "much", "--team", "a"), "not a valid float"),
+        (("budget", "set", "--month", "much", "--team", "a"), "Invalid value for .--month"),
         (("mute", "add", "--reason", "x"), "name a --user, a --workspace, or both"),
         (("people", "import", "/nowhere.csv"), "cannot be read"),
     ],
@@ -107,7 +108,7 @@ def test_a_user_is_muted_and_not_any_more(service: Service) -> None:
 def test_what_is_asked_wrongly_says_what_is_right(service: Service, arguments: tuple[str, ...], reason: str) -> None:
     done = run(service, *arguments)
     assert done.returncode == 2
-    assert reason in done.stderr
+    assert re.search(reason, done.stderr)
 
 
 def test_without_a_service_it_says_so(tmp_path: Path) -> None:

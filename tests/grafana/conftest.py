@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from known import DROPPED_EVENT, FORGOTTEN, known
+from known import DROPPED_EVENT, FORGOTTEN, RENAMED, RENAMED_EMAIL, known
 from services import Service, serving
 
 from argus_otel.running import command
@@ -39,7 +40,19 @@ def service(tmp_path_factory: pytest.TempPathFactory, data: Known) -> Iterator[S
         order = {"workspace": "default", "session_id": FORGOTTEN, "asked_by": "tests"}
         command(running.data_dir, "POST", "/forget", order)
         _wait(running, "SELECT count() AS n FROM argus.erasures WHERE gone_at IS NOT NULL")
+        people = folder / "people.csv"
+        people.write_text(f'email,name,team\n{RENAMED_EMAIL},"{RENAMED}",search\n')
+        _run(running, "people", "import", str(people))
+        _run(running, "budget", "set", "--workspace", "default", "--month", "150")
+        _run(running, "budget", "set", "--team", "search", "--month", "1000")
         yield running
+
+
+def _run(service: Service, *arguments: str) -> None:
+    """Run a command on the service, as an operator does."""
+    command_line = [sys.executable, "-m", "argus_otel", *arguments, "--data-dir", str(service.data_dir)]
+    told = subprocess.run(command_line, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 def _wait(service: Service, sql: str, timeout_s: float = 120) -> None:

@@ -51,6 +51,8 @@ RISKY_COMMANDS = (
 FORGOTTEN = "5e55105e-0000-4000-8000-000000000003"
 """Its text is to be forgotten, its figures stay."""
 DROPPED_EVENT = "hook_execution_start"
+RENAMED_EMAIL, RENAMED = "dev4@example.com", "Four, Dev"
+"""Who has a name with a comma, by an import of people."""
 REBUILT_AT = 2
 
 

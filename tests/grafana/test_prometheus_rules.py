@@ -22,6 +22,7 @@ from argus_otel.receive.status import refusal_of
 
 FOLDER = Path(__file__).parents[2] / "grafana-dashboards" / "prometheus"
 RULES = FOLDER / "argus-otel.rules.yaml"
+RUNBOOKS = FOLDER.parents[1] / "docs" / "runbooks.md"
 TESTS = FOLDER / "argus-otel.tests.yaml"
 
 promtool = pytest.mark.skipif(
@@ -80,6 +81,8 @@ def test_each_rule_is_tried_both_ways() -> None:
 
 
 def test_each_rule_says_how_bad_it_is_and_what_to_do() -> None:
+    headings = {line.lstrip("# ") for line in RUNBOOKS.read_text().splitlines() if line.startswith("#")}
+    assert set(rules()) <= headings
     for name, rule in rules().items():
         assert re.search(r"labels: \{severity: (page|ticket), product: argus-otel\}", rule)
         assert "summary: " in rule

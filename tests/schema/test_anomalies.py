@@ -80,12 +80,12 @@ def test_a_spike_over_a_flat_past(loaded: Databases) -> None:
     spike, before = found["ada", 10], found["ada", 9]
     assert (spike["scope"], spike["severity"]) == ("user", "ticket")
     assert (spike["cost_usd"], spike["baseline_usd"], spike["ratio"]) == (30.0, 1.0, 30.0)
-    assert spike["score"] == pytest.approx(log(30) / spread(20) / 2.5)
+    assert spike["score"] == pytest.approx(log(30) / spread(20) / 2.5, abs=1e-6)
     # Eight o'clock, when nothing is spent, is averaged in: two hours of three.
     assert (before["cost_usd"], before["baseline_usd"]) == (1.0, pytest.approx(2 / 3))
     whole = found["", 10]
     assert (whole["scope"], whole["severity"], whole["baseline_usd"]) == ("workspace", "page", 1.0)
-    assert whole["score"] == pytest.approx(log(30) / spread(20) / 4.5)
+    assert whole["score"] == pytest.approx(log(30) / spread(20) / 4.5, abs=1e-6)
 
 
 def test_the_usual_is_none(loaded: Databases) -> None:
@@ -118,21 +118,34 @@ def test_many_together_page_where_none_does_alone(loaded: Databases) -> None:
     past = [request for user in users for request in mornings(user)]
     found = rows(loaded, load(loaded, [*past, *(spent(user, 0, 10, 3.1) for user in users)]))
     # Of each the logarithm is ln 3.1 above the usual, in spreads of sqrt(20 / (60 + 20)); together sqrt(20) times that.
-    assert found["", 10]["score"] == pytest.approx(log(3.1) / 0.5 * sqrt(20) / 2.8)
+    assert found["", 10]["score"] == pytest.approx(log(3.1) / 0.5 * sqrt(20) / 2.8, abs=1e-6)
     assert ("", 10) in anomalies(found)
-    assert found["u0", 10]["score"] == pytest.approx(log(3.1) / spread(20) / 2.5)
+    assert found["u0", 10]["score"] == pytest.approx(log(3.1) / spread(20) / 2.5, abs=1e-6)
 
 
-def test_who_is_muted_is_marked_and_left_out_of_the_workspace(loaded: Databases) -> None:
+@pytest.mark.parametrize(
+    ("rule", "key", "muted", "workspace_usd"),
+    [
+        ("", "night@example.com", {"night"}, 1.0),
+        ("user-cost-anomaly", "night@example.com", {"night"}, 91.0),
+        ("cost-anomaly", "night@example.com", set(), 1.0),
+        ("", "", {"", "ada", "night"}, 91.0),
+        ("tool-failures", "night@example.com", set(), 91.0),
+    ],
+)
+def test_who_is_muted_is_marked_and_left_out_of_the_workspace(
+    loaded: Databases, rule: str, key: str, muted: set[str], workspace_usd: float
+) -> None:
     workspace = load(loaded, [*mornings("ada"), *mornings("night"), *mornings("ada", [0]), spent("night", 0, 10, 90.0)])
     loaded.store.execute(
         f"INSERT INTO {loaded.settings.argus_database}.mute_facts (rule, workspace, user_key, set_at, reason)"
-        f" SELECT '', '{workspace}', 'night@example.com', now64(9), 'a nightly job'"
+        f" SELECT '{rule}', '{workspace}', '{key}', now64(9), 'a nightly job'"
     )
     found = rows(loaded, workspace)
-    assert found["night", 10]["is_muted"]
-    assert not found["ada", 10]["is_muted"]
-    assert (found["", 10]["cost_usd"], found["", 10]["is_muted"], found["", 10]["is_anomaly"]) == (1.0, False, False)
+    assert {user for (user, hour), row in found.items() if hour == 10 and row["is_muted"]} == muted
+    assert found["", 10]["cost_usd"] == workspace_usd
+    assert found["night", 10]["is_anomaly"]
+    assert found["", 10]["is_anomaly"] == (workspace_usd > 1)
 
 
 def test_late_and_repeated_data_give_the_same(loaded: Databases) -> None:
@@ -179,7 +192,7 @@ def test_a_newcomer_is_judged_by_the_others(loaded: Databases) -> None:
     assert {user for user, _ in anomalies(found)} >= {"loud"}
     assert not found["quiet", 10]["is_anomaly"]
     assert found["loud", 10]["baseline_usd"] == pytest.approx(2.0)
-    assert found["loud", 10]["score"] == pytest.approx(log(40 / 2) / 0.9 / 2.5)
+    assert found["loud", 10]["score"] == pytest.approx(log(40 / 2) / 0.9 / 2.5, abs=1e-6)
 
 
 def test_nobody_is_judged_where_nothing_is_known(loaded: Databases) -> None:

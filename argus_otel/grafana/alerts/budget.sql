@@ -1,12 +1,14 @@
 {% import 'mutes.jinja' as mutes with context %}
+{% macro limits_passed(spent, projected) -%}
+(({{ spent }} >= spent_share_min) + ({{ spent }} >= 1) + ({{ spent }} >= projected_from_share AND {{ projected }} >= projected_share_min))
+{%- endmacro %}
 -- Budgets that passed a limit since the window began: most of it is spent, all of it is spent, or the month will come to more at
 -- its pace. Passing pages, once per limit; a budget that was broken last week does not page every day. A new month begins at none.
 WITH
     {{ spent_share_min }} AS spent_share_min,
     {{ projected_share_min }} AS projected_share_min,
     {{ projected_from_share }} AS projected_from_share,
-    toStartOfMonth($__toTime, 'UTC') AS month,
-    (spent, projected) -> (spent >= spent_share_min) + (spent >= 1) + (spent >= projected_from_share AND projected >= projected_share_min) AS limits
+    toStartOfMonth($__toTime, 'UTC') AS month
 SELECT
     workspace,
     countIf(is_over) AS over,
@@ -23,7 +25,7 @@ FROM
         month_usd,
         spent_share,
         projected_usd / month_usd AS projected_share,
-        limits(spent_share, projected_share) > limits(spent_share_before, projected_share_before) AND NOT {{ mutes.is_workspace_muted() }} AS is_over
+        {{ limits_passed('spent_share', 'projected_share') }} > {{ limits_passed('spent_share_before', 'projected_share_before') }} AND NOT {{ mutes.is_workspace_muted() }} AS is_over
     FROM (SELECT workspace, scope, name, month_usd, spent_share, projected_usd FROM {{ argus }}.budget_status(at = $__toTime)) AS now
     LEFT ANY JOIN
     (

@@ -14,10 +14,10 @@ from argus_otel.grafana.preview.drawing import anchor, legend
 from argus_otel.grafana.preview.values import PALETTE, css_colour, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from argus_otel.grafana.preview.drawing import Drawing
-    from argus_otel.grafana.preview.fields import Frame
+    from argus_otel.grafana.preview.fields import Field, Frame
 
 _LEGEND_PX = 26
 _RING_PX_MIN = 60
@@ -79,7 +79,8 @@ def bar_chart(drawing: Drawing) -> Markup:
         for index, (name, shown) in enumerate(fields.items())
     }
     first, shown = next(iter(fields.items()))
-    bars = []
+    is_stacked = drawing.options.get("stacking") == "normal"
+    bars: list[charts.Bar] = []
     for row in range(frame.row_count):
         parts = [
             (
@@ -89,12 +90,30 @@ def bar_chart(drawing: Drawing) -> Markup:
             )
             for name, each in fields.items()
         ]
+        if not is_stacked:
+            bars += _beside(drawing, frame, label, row, fields, parts)
+            continue
         total = text_of(sum(value for value, _, _ in parts), shown.unit, shown.settings.get("decimals"))
         url = drawing.first_href(shown, frame, first, row)
         bars.append(charts.Bar(text_of(frame.columns[label][row]), parts, url, total))
     told = legend([(each.title, colours[name]) for name, each in fields.items()]) if len(fields) > 1 else ""
     chart = charts.bar_chart(bars, drawing.width_px, drawing.height_px - _LEGEND_PX)
     return Markup('<div class="chart scroll">{}{}</div>').format(chart, told)
+
+
+def _beside(
+    drawing: Drawing,
+    frame: Frame,
+    label: str,
+    row: int,
+    fields: Mapping[str, Field],
+    parts: Sequence[tuple[float, str, str]],
+) -> Iterator[charts.Bar]:
+    """Yield a row's figures as a bar each, the first with the row's name."""
+    for index, (part, (name, shown)) in enumerate(zip(parts, fields.items(), strict=True)):
+        text = shown.show(frame.columns[name][row]).text
+        named = text_of(frame.columns[label][row]) if index == 0 else ""
+        yield charts.Bar(named, [part], drawing.first_href(shown, frame, name, row), text)
 
 
 def _coloured(drawing: Drawing) -> Iterator[_Figure]:
@@ -111,8 +130,14 @@ def _figures(drawing: Drawing) -> Iterator[_Figure]:
             continue
         names = _reduced(frame, str(options.get("fields", "")))
         for row in range(frame.row_count) if options.get("values") else [frame.row_count - 1]:
-            label = next(iter(frame.labels(row).values()), "") if options.get("values") else ""
+            label = _name_of(drawing, frame, row) if options.get("values") else ""
             yield from _figures_of(drawing, frame, names, row, label)
+
+
+def _name_of(drawing: Drawing, frame: Frame, row: int) -> str:
+    """Return the words that name a row's figure, as its column shows them: the first that is not hidden."""
+    named = ((name, drawing.field(frame, name)) for name in frame.of_kind("string"))
+    return next((shown.show(frame.columns[name][row]).text for name, shown in named if not shown.is_hidden), "")
 
 
 def _reduced(frame: Frame, wanted: str) -> list[str]:

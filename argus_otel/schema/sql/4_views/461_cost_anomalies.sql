@@ -131,7 +131,8 @@ WITH
                     (3 - (toHour(said.hour) IN (0, 23))) * greatest(similar_day_count - outlier_count, 1)),
                 toInt64(round(exp(usual_peak)))) AS baseline_nanousd,
             (said.peak - usual_peak) / spread AS own_score,
-            scope = 'user' AND hour_count >= {{ known_hours }} AS is_one_of_many,
+            scope = 'user' AND NOT is_muted AND hour_count >= {{ known_hours }} AS is_one_of_many,
+            -- How far the hour is above the user's other hours, in their spread; no one user decides.
             greatest(-3, least(3, (said.peak - arrayAvg(hourly_peaks)) / sqrt((arrayReduce('varPop', hourly_peaks) * hour_count + 20) / (hour_count + 20)))) AS above_usual,
             countIf(is_one_of_many) OVER (PARTITION BY workspace, hour) AS crowd,
             sumIf(above_usual, is_one_of_many) OVER (PARTITION BY workspace, hour) / sqrt(greatest(crowd, 1)) AS crowd_score
@@ -146,7 +147,12 @@ SELECT
     cost_nanousd / 1e9 AS cost_usd,
     baseline_nanousd / 1e9 AS baseline_usd,
     cost_nanousd / greatest(baseline_nanousd, 10000000) AS ratio, -- of a cent at least
-    if(scope = 'user', own_score / {{ user_limit }}, greatest(own_score / {{ workspace_limit }}, if(crowd >= {{ crowd_min }}, crowd_score / {{ crowd_limit }}, 0))) AS score,
+    round(
+        if(
+            scope = 'user',
+            own_score / {{ user_limit }},
+            greatest(own_score / {{ workspace_limit }}, if(crowd >= {{ crowd_min }}, crowd_score / {{ crowd_limit }}, 0))),
+        6) AS score, -- of floating-point sums the last digits depend on their order
     toBool(is_judged AND score >= 1 AND ratio >= {{ ratio_min }} AND recent_nanousd >= {{ cost_usd_min * 1_000_000_000 }}) AS is_anomaly,
     if(scope = 'user', 'ticket', 'page') AS severity,
     toBool(is_muted) AS is_muted,
