@@ -116,7 +116,7 @@ _CHANCE = "cityHash64(seed, nth)"
 _INPUT = f"(200 + {_CHANCE} % 2000)"
 _OUTPUT = f"(50 + intDiv({_CHANCE}, 3) % 800)"
 _CACHE_READ = f"(5000 + intDiv({_CHANCE}, 5) % 60000)"
-_CACHE_CREATION = f"(intDiv({_CHANCE}, 7) % 4000)"
+_CACHE_CREATION = f"if(nth > 0 AND {_CHANCE} % 60 = 0, 60000, intDiv({_CHANCE}, 7) % 4000)"
 _COST_USD = f"({_INPUT} * 3 + {_OUTPUT} * 15 + {_CACHE_READ} * 0.3 + {_CACHE_CREATION} * 3.75) / 1e6"
 _TOOL = "['Bash', 'Read', 'Edit', 'Grep', 'Write', 'Glob', 'WebFetch', 'mcp__tracker__search', 'Skill', 'Agent'][1 + nth % 10]"
 _QUERY_SOURCE = "if(is_sdk, 'sdk', if(nth % 5 = 4, 'agent:builtin:general-purpose', 'repl_main_thread'))"
@@ -242,6 +242,7 @@ _SPANS = (
             "argus.tool.success": f"if({_CHANCE} % 12 = 0, 'false', 'true')",
             "argus.tool.duration_ms": f"toString(5 + {_CHANCE} % 4000)",
             "gen_ai.tool.call.result": _text("seed, nth, 1", 30),
+            "argus.tool.error": f"if({_CHANCE} % 12 = 0, concat('Exit code ', toString(1 + seed % 3)), '')",
         },
     ),
     _span("session_end", 1, {"argus.end.reason": "'logout'"}),
@@ -319,4 +320,8 @@ _SETTINGS_OF_OPERATORS = (
     """
     INSERT INTO argus.budget_facts (scope, name, set_at, month_nanousd, is_removed)
     SELECT 'team', concat('team-', toString(number)), now64(9), 5000000000000, false FROM numbers(20)""",
+    """
+    INSERT INTO argus.erasure_facts (workspace, session_id, step, source, at, asked_by, row_count)
+    SELECT workspace, session_id, arrayJoin(['asked', 'unreadable', 'gone']), 'hook', now64(9), 'dev1@example.com', 0
+    FROM argus.session_facts WHERE leg = 'hook' AND cityHash64(session_id) % 500 = 0""",
 )

@@ -22,7 +22,9 @@ from argus_otel.store import ServerStore
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH_PX, HEIGHT_PX_MAX = 1520, 1750
 SCALE = "0.75"
-WEEK_MS = 7 * 86_400_000
+HOUR_MS = 3_600_000
+RANGE_MS = {"argus-pipeline": HOUR_MS}
+WEEK_MS = 7 * 24 * HOUR_MS
 HEAD_PX, ROW_PX = 190, 38
 
 
@@ -40,7 +42,8 @@ def main(url: str) -> None:
         "argus-sessions": (("sort", ("cost",)),),
     }
     for dashboard in load_all():
-        visit = Visit(dashboard.uid, chosen.get(dashboard.uid, ()), TimeRange(now_ms - WEEK_MS, now_ms))
+        shown = TimeRange(now_ms - RANGE_MS.get(dashboard.uid, WEEK_MS), now_ms)
+        visit = Visit(dashboard.uid, chosen.get(dashboard.uid, ()), shown)
         page = render_page(reader, [visit], title="Preview", sections_max=1)
         if page.failures:
             sys.exit("\n".join(page.failures))

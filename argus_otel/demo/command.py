@@ -21,6 +21,7 @@ from argus_otel.demo import recordings, report, team
 from argus_otel.demo.page import write_page
 from argus_otel.demo.sender import sender
 from argus_otel.demo.service import ServiceError, serving
+from argus_otel.enrichment import Budget, as_document
 from argus_otel.errors import ArgusError
 from argus_otel.running import command
 from argus_otel.store import ServerStore
@@ -33,10 +34,16 @@ if TYPE_CHECKING:
     from argus_otel.demo.otlp import Request
     from argus_otel.demo.sender import Sender
     from argus_otel.demo.service import Service
+    from argus_otel.enrichment.changes import Scope
 
 _SEED = 2026
 _VISIBLE_S_MAX = 120
 _POLL_S = 0.02
+_BUDGETS: tuple[tuple[Scope, str, float], ...] = (
+    ("workspace", "default", 150),
+    ("team", "payments", 80),
+    ("team", "search", 40),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ def _demonstrate(folder: Path, console: Console, page: Path | None, *, keep: boo
         reader = ServerStore(f"http://{service.clickhouse_http}")
         try:
             visible_s = _feed(service, reader, console)
+            _set_budgets(service)
             report.show(reader, console)
             if page is not None:
                 written = write_page(reader, page, time.time_ns() // 10**6, console)
@@ -110,6 +118,11 @@ def _feed(service: Service, reader: ServerStore, console: Console) -> float:
     except grpc.RpcError:
         service.check()
         raise
+
+
+def _set_budgets(service: Service) -> None:
+    for scope, name, month_usd in _BUDGETS:
+        command(Path(service.data_dir), "POST", "/enrichment", as_document(Budget(scope, name, month_usd)))
 
 
 def _traffic(now_ns: int) -> _Traffic:

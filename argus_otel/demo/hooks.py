@@ -13,7 +13,7 @@ from argus_otel.capture.records import content_records
 from argus_otel.capture.settings import CaptureSettings
 from argus_otel.demo.otlp import from_json
 from argus_otel.demo.spans import traceparent
-from argus_otel.demo.work import MS_NS
+from argus_otel.demo.work import MS_NS, S_NS
 from argus_otel.envelope import Signal
 
 if TYPE_CHECKING:
@@ -26,12 +26,31 @@ if TYPE_CHECKING:
     """When a hook ran (ns since the epoch), its environment, and what it was told."""
 
 _FULL = CaptureSettings()
+_WEEK_NS = 7 * 86_400 * S_NS
 
 
 def request(session: Session) -> Request:
     """Return the content spans of a session as one request."""
-    spans = [span for at_ns, env, told in _runs(session) for span in content_records(told, at_ns, env, _FULL)]
+    files = _files(f"/home/dev/{session.member.repository}", session.started_at_ns)
+    spans = [
+        span
+        for at_ns, env, told in _runs(session)
+        for span in content_records(told, at_ns, env, _FULL, files.get, lambda folder: _below(files, folder))
+    ]
     return from_json(Signal.TRACES, encode(spans))
+
+
+def _files(project: str, at_ns: int) -> dict[str, bytes]:
+    """Return what shapes the session; somebody changes it every week, the skill in the middle of one."""
+    week, mid_week = at_ns // _WEEK_NS, (at_ns + _WEEK_NS // 2) // _WEEK_NS
+    return {
+        f"{project}/CLAUDE.md": f"Run the tests before you say done. Revision {week}.\n".encode(),
+        f"{project}/.claude/skills/release-notes/SKILL.md": f"Newest first, one line each. Revision {mid_week}.\n".encode(),
+    }
+
+
+def _below(files: dict[str, bytes], folder: str) -> list[str]:
+    return [path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/")]
 
 
 def _runs(session: Session) -> Iterator[Run]:

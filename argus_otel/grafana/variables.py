@@ -91,10 +91,14 @@ class Scope:
         """
         return REFERENCE.sub(lambda found: self._written(found, default), text)
 
-    def statement(self, sql: str) -> str:
-        """Return what ClickHouse is asked: `$__conditionalAll`, then variables, then the backend's macros."""
+    def sent(self, sql: str) -> str:
+        """Return what Grafana's frontend sends to its backend: `$__conditionalAll` and variables written out, macros not."""
         sql = conditional_all(sql, {name: choice.current for name, choice in self.choices.items()})
-        return expand(self.interpolate(sql, "clickhouse"), self.time_range, self.interval_ms)
+        return self.interpolate(sql, "clickhouse")
+
+    def statement(self, sql: str) -> str:
+        """Return what ClickHouse is asked: what the frontend sends, with the backend's macros written out."""
+        return expand(self.sent(sql), self.time_range, self.interval_ms)
 
     def url_parameters(self) -> str:
         """Return `${__all_variables}`."""

@@ -116,7 +116,8 @@ def _last_report() -> Json:
                 {_FROM}
                 WHERE metric = 'argus_otel.spool.bytes' AND {_HERE}
                 GROUP BY instance
-            )"""),
+            )
+            HAVING count() > 0"""),
         look.SECONDS,
         thresholds=look.steps(look.GOOD, (150, look.WARNING), (600, look.BAD)),
         no_value=_NOTHING_STORED,
@@ -136,7 +137,8 @@ def _lag() -> Json:
                 {_FROM}
                 WHERE metric = 'argus_otel.spool.oldest_age' AND {_HERE}
                 GROUP BY instance
-            )"""),
+            )
+            HAVING count() > 0"""),
         look.SECONDS,
         thresholds=_LATE_STEPS,
         no_value=_NOTHING_STORED,
@@ -160,7 +162,8 @@ def _filled() -> Json:
                 {_FROM}
                 WHERE metric IN ('argus_otel.spool.bytes', 'argus_otel.spool.limit') AND {_HERE}
                 GROUP BY instance
-            )"""),
+            )
+            HAVING count() > 0"""),
         look.SHARE,
         thresholds=_FILLED_STEPS,
         no_value=_NOTHING_STORED,

@@ -34,9 +34,18 @@ def cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_it_shows_everything_and_ends_by_itself(environment: dict[str, str]) -> None:
-    ran = subprocess.run(DEMO, env=environment, capture_output=True, text=True, timeout=200)
+def test_it_shows_everything_and_ends_by_itself(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page = tmp_path_factory.mktemp("page") / "demo.html"
+    command = [*DEMO, "--page", str(page)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "not answered" not in ran.stdout
+    html = page.read_text()
+    assert "Alert: Cost of a workspace is far above its usual" in html
+    assert "make integration-test VERBOSE=1" in html
+    assert "made-up-secret" not in html
     assert ran.stdout.count("$0.090675") >= 2, "both recordings of the same script, to the last digit"
     assert "$0.1645" in ran.stdout
     assert ran.stdout.count("spike: ") == 1
@@ -48,7 +57,7 @@ def test_it_shows_everything_and_ends_by_itself(environment: dict[str, str]) -> 
 
 
 def test_kept_it_serves_and_the_commands_it_names_work(environment: dict[str, str]) -> None:
-    with subprocess.Popen([*DEMO, "--keep"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
+    with subprocess.Popen([*DEMO, "--keep", "--no-page"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         printed = ""
         for line in demo.stdout:
@@ -64,7 +73,7 @@ def test_kept_it_serves_and_the_commands_it_names_work(environment: dict[str, st
 
 
 def test_terminated_in_the_middle_it_leaves_nothing(environment: dict[str, str]) -> None:
-    with subprocess.Popen(DEMO, env=environment, stdout=subprocess.PIPE, text=True) as demo:
+    with subprocess.Popen([*DEMO, "--no-page"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         assert "Starting" in demo.stdout.readline()
         assert demo.stdout.readline()

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 LIST, SESSION = "argus-sessions", "argus-session"
 
-NO_WAY_DOWN: dict[tuple[str, str], str] = {
-    ("argus-governance", "Opt-outs and erasures"): "no row: forgotten when received, after the range",
-}
+NO_WAY_DOWN: dict[tuple[str, str], str] = {}
 """Panels that show cost or sessions and lead to none, and why."""
 
 

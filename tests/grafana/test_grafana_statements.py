@@ -23,10 +23,7 @@ EVERY = [question for uid in uids() for question in questions(load(uid))]
 TRACE_COLUMNS = {"traceID", "spanID", "parentSpanID", "serviceName", "operationName", "startTime", "duration"}
 """What the traces panel cannot do without."""
 
-EMPTY: dict[tuple[str, str], str] = {
-    ("argus-pipeline", "Dropped on purpose"): "this service's configuration drops nothing",
-    ("argus-governance", "Opt-outs and erasures"): "forgotten when received: after the range",
-}
+EMPTY: dict[tuple[str, str], str] = {}
 """Panels that have nothing to show for this data, and why."""
 
 

@@ -30,6 +30,8 @@ from argus_otel.grafana.preview.values import css_colour, text_of
         (1_764_000_000_000, "dateTimeAsIso", None, "2025-11-24 16:00:00"),
         (True, "", None, "true"),
         (None, "short", None, ""),
+        (float("nan"), "percentunit", None, ""),
+        (float("inf"), "short", None, "inf"),
         (["a", "b"], "", None, "a, b"),
         ({"skill": "ab12"}, "", None, "skill ab12"),
         (datetime(2026, 11, 24, 10, tzinfo=UTC), "", None, "2026-11-24 10:00:00"),

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     opened = EmbeddedStore(tmp_path_factory.mktemp("engine") / "clickhouse")
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def fresh(store: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Databases]:
     """Return a function that makes migrated, empty databases."""
 

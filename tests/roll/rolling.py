@@ -60,7 +60,10 @@ def age(databases: Databases, by_s: int = HOUR_S) -> None:
 def roller(databases: Databases, store: Any = None, **settings: int) -> Roller:
     # Loads are over when they return, so no margin is needed but the second in which one began.
     return Roller(
-        store or databases.store, lambda: databases.settings, Telemetry(), RollSettings(**{"margin_s": 0, "pause_s": 0, **settings})
+        store or databases.store,
+        lambda: databases.settings,
+        Telemetry(),
+        RollSettings(**{"margin_s": 0, "pause_s": 0, **settings}),
     )
 
 

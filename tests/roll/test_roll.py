@@ -193,6 +193,37 @@ def test_two_rollers_and_a_loader_at_once_disturb_nobody(databases: Databases, l
     assert summaries(databases) == live
 
 
+def test_who_reads_meanwhile_counts_each_session_once(databases: Databases) -> None:
+    """Records that come again make a session fresh, and its figures stay: at no moment may it be in both parts, or in none."""
+    argus = databases.settings.argus_database
+    records = [api_request(f"r{number}", 0.01, session=f"s{number}") for number in range(10)]
+    databases.load(records)
+    read = threading.Event()
+
+    def until_read(work: Callable[[], object]) -> None:
+        while not read.is_set():
+            work()
+
+    again = itertools.cycle(records)
+    passing = roller(databases, pause_s=3)
+    threads = [
+        threading.Thread(target=until_read, args=(lambda: databases.load([next(again)]),)),
+        threading.Thread(target=until_read, args=(passing.roll_settled,)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(40):
+            [seen] = databases.store.rows(
+                f"SELECT count() AS cells, sum(cost_nanousd) AS cost FROM {argus}.cost_hourly"
+            )
+            assert seen == {"cells": 10, "cost": 100_000_000}
+    finally:
+        read.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_privacy_is_asked_when_read(databases: Databases) -> None:
     databases.load([api_request("r1", 0.01)])
     roll(databases)

@@ -148,6 +148,13 @@ def test_who_is_muted_is_marked_and_left_out_of_the_workspace(
     assert found["", 10]["is_anomaly"] == (workspace_usd > 1)
 
 
+def test_hours_that_cost_nothing_are_none(loaded: Databases) -> None:
+    free = [spent("ada", day, 20, 0.0) for day in PAST_WEEKDAYS]
+    found = rows(loaded, load(loaded, [*mornings("ada"), *free, spent("ada", 0, 10, 30.0), spent("ada", 0, 12, 0.0)]))
+    assert set(found) == {("ada", 10), ("", 10)}
+    assert found["ada", 10]["score"] == pytest.approx(log(30) / spread(20) / 2.5, abs=1e-6)
+
+
 def test_late_and_repeated_data_give_the_same(loaded: Databases) -> None:
     requests = [*mornings("ada"), *mornings("bob", usd=2.0), spent("ada", 0, 10, 30.0)]
     once = load(loaded, requests)

@@ -98,6 +98,11 @@ def test_a_cluster_gets_replicated_tables_on_cluster() -> None:
         "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
         in statements["301_facts"]
     )
+    # What an operator set is one list for all shards.
+    assert (
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}')"
+        in statements["342_budget_facts"]
+    )
 
 
 def test_every_statement_is_parsed_and_numbered_in_order() -> None:
@@ -116,3 +121,20 @@ def test_a_later_version_changes_a_table_once_and_keeps_its_rows(fresh: Any, mon
     assert [step.action for step in migrate(store, databases.settings) if step.action != "unchanged"] == ["create"]
     assert {step.action for step in migrate(store, databases.settings)} == {"unchanged"}
     assert store.rows(f"SELECT session_id, mood FROM {argus}.facts") == [{"session_id": "s1", "mood": ""}]
+
+
+def test_a_table_is_filled_once_also_if_what_fills_it_changes(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases = fresh()
+    argus, store = databases.settings.argus_database, databases.store
+    target = f"{argus}.budget_facts"
+
+    def migrated(name: str) -> list[tuple[str, str]]:
+        sql = f"INSERT INTO {target} (scope, name) SELECT 'team', '{name}'"
+        later = [*render(databases.settings), Statement("398_fill_budget_facts", "fill", target, sql)]
+        monkeypatch.setattr("argus_otel.schema.migrate.render", lambda _: later)
+        applied = [step for step in migrate(store, databases.settings) if step.action != "unchanged"]
+        return [(step.statement.name, step.action) for step in applied]
+
+    assert migrated("first") == [("398_fill_budget_facts", "create")]
+    assert migrated("second") == []
+    assert store.rows(f"SELECT name FROM {target}") == [{"name": "first"}]

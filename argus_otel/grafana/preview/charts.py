@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 10, 22
+_RIGHT, _TOP, _BOTTOM = 12, 10, 22
+_LETTER_PX = 6.5
 _POINTS_MAX = 400
 """Of one series that are drawn with a title and a link each."""
 _MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -71,8 +72,12 @@ def time_chart(series: Sequence[Series], from_ms: float, to_ms: float, width: in
     tops = _stacked(series)
     highest = max((top for column in tops for _, top in column), default=0.0)
     lowest = min((min(bottom, top) for column in tops for bottom, top in column), default=0.0)
-    scale = _Scale(from_ms, to_ms, min(lowest, 0.0), highest, width, height)
-    drawn = [*_grid(scale, series[0].text if series else str)]
+    text = series[0].text if series else str
+    lowest = min(lowest, 0.0)
+    ticks = {value: text(value) for value in _ticks(lowest, highest)}
+    left = 12 + _LETTER_PX * max(map(len, ticks.values()))
+    scale = _Scale(from_ms, to_ms, lowest, highest, left, width, height)
+    drawn = [*_grid(scale, ticks)]
     for each, column in zip(series, tops, strict=True):
         drawn += _drawn(each, column, scale, _bar_width(series, scale))
     return _svg(width, height, drawn)
@@ -129,12 +134,13 @@ class _Scale:
     to_ms: float
     lowest: float
     highest: float
+    left: float
     width: int
     height: int
 
     def x(self, at_ms: float) -> float:
         span = (self.to_ms - self.from_ms) or 1.0
-        return _LEFT + (at_ms - self.from_ms) / span * (self.width - _LEFT - _RIGHT)
+        return self.left + (at_ms - self.from_ms) / span * (self.width - self.left - _RIGHT)
 
     def y(self, value: float) -> float:
         span = (self.highest - self.lowest) or 1.0
@@ -157,15 +163,18 @@ def _stacked(series: Sequence[Series]) -> list[list[tuple[float, float]]]:
     return columns
 
 
-def _grid(scale: _Scale, text: Callable[[float], str]) -> Iterator[Markup]:
-    step = _nice((scale.highest - scale.lowest) / 4 or 1.0)
-    value = math.floor(scale.lowest / step) * step
-    while value <= scale.highest + step * 0.01:
-        if value >= scale.lowest:
-            y = scale.y(value)
-            yield _line(_LEFT, y, scale.width - _RIGHT, y, "grid")
-            yield _words(_LEFT - 6, y, text(value), "end", "axis")
-        value += step
+def _ticks(lowest: float, highest: float) -> list[float]:
+    """Return round figures from the lowest to the highest, about five."""
+    step = _nice((highest - lowest) / 4 or 1.0)
+    first, last = math.ceil(lowest / step), math.floor(highest / step + 0.01)
+    return [number * step for number in range(first, max(first, last) + 1)]
+
+
+def _grid(scale: _Scale, ticks: Mapping[float, str]) -> Iterator[Markup]:
+    for value, told in ticks.items():
+        y = scale.y(value)
+        yield _line(scale.left, y, scale.width - _RIGHT, y, "grid")
+        yield _words(scale.left - 6, y, told, "end", "axis")
     span_ms = scale.to_ms - scale.from_ms
     tick_ms = next((tick for tick in _TICKS_MS if span_ms / tick <= max(2, scale.width / 90)), _TICKS_MS[-1])
     at_ms = math.ceil(scale.from_ms / tick_ms) * tick_ms
@@ -212,7 +221,7 @@ def _bar_width(series: Sequence[Series], scale: _Scale) -> float:
     gaps_ms = [later - earlier for earlier, later in pairwise(times)]
     if not gaps_ms:
         return 12.0
-    return max(1.0, scale.x(scale.from_ms + min(gaps_ms)) - _LEFT - 1.0)
+    return max(1.0, scale.x(scale.from_ms + min(gaps_ms)) - scale.left - 1.0)
 
 
 def _told(series: Series, point: Point) -> str:

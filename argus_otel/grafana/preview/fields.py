@@ -105,7 +105,7 @@ class Field:
         if mapped := _mapped(self.settings.get("mappings", ()), value):
             colour = mapped.get("color", "")
             return Shown(str(mapped.get("text") or text_of(value, self.unit)), css_colour(colour) if colour else "")
-        if value is None:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             return Shown(str(self.settings.get("noValue", "-")))
         colour = self._threshold_colour(value) if self.is_by_threshold else ""
         return Shown(text_of(value, self.unit, self.settings.get("decimals")), colour)

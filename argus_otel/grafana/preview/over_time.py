@@ -4,6 +4,7 @@ Figures over time -> a chart: one series per column of figures, or per combinati
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,10 @@ def _series(
     drawing: Drawing, frame: Frame, shown: Field, number: str, name: str, rows: Sequence[int], otherwise: str
 ) -> charts.Series:
     times, values = frame.columns[frame.of_kind("time")[0]], frame.columns[number]
-    points = [charts.Point(_ms(times[row]), values[row], drawing.first_href(shown, frame, number, row)) for row in rows]
+    points = [
+        charts.Point(_ms(times[row]), _finite(values[row]), drawing.first_href(shown, frame, number, row))
+        for row in rows
+    ]
 
     def text(value: float) -> str:
         return text_of(value, shown.unit, shown.settings.get("decimals"))
@@ -77,6 +81,11 @@ def _series(
         text=text,
         width_px=float(shown.custom("lineWidth", 1)),
     )
+
+
+def _finite(value: float | None) -> float | None:
+    """A share of nothing is a gap."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _ms(at: Any) -> float:

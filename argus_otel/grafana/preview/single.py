@@ -4,6 +4,7 @@ Single figures -> numbers, bars and rings: a column's last value, or one of each
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def stat(drawing: Drawing) -> Markup:
     figures = list(_figures(drawing))
     is_named = len(figures) > 1 or drawing.options.get("textMode") == "value_and_name"
     boxes = [
-        Markup('<div class="stat {}">{}<b style="color:{}">{}</b></div>').format(
+        Markup('<div class="reading {}">{}<b style="color:{}">{}</b></div>').format(
             "large" if len(figures) == 1 else "first" if index == 0 else "small",
             Markup("<span>{}</span>").format(figure.title) if is_named else "",
             figure.colour or css_colour("text"),
@@ -84,7 +85,7 @@ def bar_chart(drawing: Drawing) -> Markup:
     for row in range(frame.row_count):
         parts = [
             (
-                float(frame.columns[name][row] or 0),
+                _length(frame.columns[name][row]),
                 colours[name],
                 f"{each.title}: {each.show(frame.columns[name][row]).text}",
             )
@@ -114,6 +115,10 @@ def _beside(
         text = shown.show(frame.columns[name][row]).text
         named = text_of(frame.columns[label][row]) if index == 0 else ""
         yield charts.Bar(named, [part], drawing.first_href(shown, frame, name, row), text)
+
+
+def _length(value: float | None) -> float:
+    return float(value) if value is not None and math.isfinite(value) else 0.0
 
 
 def _coloured(drawing: Drawing) -> Iterator[_Figure]:
@@ -153,6 +158,6 @@ def _figures_of(drawing: Drawing, frame: Frame, names: list[str], row: int, labe
             continue
         value = frame.columns[name][row]
         told = shown.show(value)
-        figure = float(value) if isinstance(value, int | float) else 0.0
+        figure = _length(value) if isinstance(value, int | float) else 0.0
         url = drawing.first_href(shown, frame, name, row)
         yield _Figure(shown.title, told.text, told.colour or shown.colour, url, figure)

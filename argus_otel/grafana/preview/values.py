@@ -7,6 +7,7 @@ largest unit that leaves a number of at least one.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,8 @@ def text_of(value: Any, unit: str = "", decimals: int | None = None) -> str:
         return ", ".join(f"{key} {text_of(item)}" for key, item in value.items())
     if not isinstance(value, int | float):
         return str(value)
+    if not math.isfinite(value):
+        return "" if math.isnan(value) else str(value)
     return _number_text(float(value), unit, decimals)
 
 

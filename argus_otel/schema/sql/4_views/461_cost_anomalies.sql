@@ -39,6 +39,7 @@ WITH
                 GROUP BY workspace, user_label, hour, session_id
             )
             GROUP BY workspace, user_label, hour
+            HAVING cost_nanousd > 0 -- requests that cost nothing say nothing of what is usual
         )
         GROUP BY workspace, user_label
     ),
@@ -51,7 +52,7 @@ WITH
             if(scope = 'user', users.user_label, '') AS user_label,
             said.1 AS hour,
             sum(said.2) AS cost_nanousd,
-            log(greatest(if(scope = 'user', max(said.3), cost_nanousd), 1)) AS peak,
+            log(if(scope = 'user', max(said.3), cost_nanousd)) AS peak,
             max(if(scope = 'user', is_user_muted, is_workspace_muted)) AS is_muted
         FROM users
         ARRAY JOIN if(is_left_out, ['user'], ['user', 'workspace']) AS scope
