@@ -41,6 +41,7 @@ VIEWS = (
     "turn_text",
     "tool_text",
     "transcript",
+    "messages",
     "erasures",
     "session_list",
     "session_labels",
@@ -50,14 +51,17 @@ VIEWS = (
     "api_errors_hourly",
     "daily_users",
     "versions",
+    "cost_anomalies",
     "findings",
     "attribute_presence",
     "people",
     "budgets",
     "budget_status",
     "mutes",
+    "pipeline_metrics",
+    "meter_check",
 )
-PARAMETERS = {"budget_status": "at = now()"}
+PARAMETERS = {"budget_status": "at = now()", "cost_anomalies": "from = now() - INTERVAL 1 DAY, to = now()"}
 """Of the views that are asked with some."""
 BUILDING_BLOCKS = ("user_messages", "interjections", "assistant_messages", "tool_messages", "notes")
 
