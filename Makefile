@@ -23,8 +23,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 demo: setup
 	@$(BIN)/argus-otel demo $(if $(filter-out 0,$(KEEP)),--keep)
 
+# By file: the tests of one share their engine or service.
 test: setup $(VENV)/.installed-e2e
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 # The end-to-end test runs the real SDK. Where it cannot be installed that test alone is skipped, and says why: the log is
 # read by tests/e2e/sdk_needed.py. What is installed already does not move.

@@ -61,6 +61,7 @@ def dashboard() -> Json:
             line(8, _mcp_servers(), _skills(), _subagents()),
             heading("What went wrong, and what was not allowed"),
             line(9, _error_types(), _error_texts(), widths=(9, 15)),
+            line(8, _api_errors_over_time(), _api_errors(), widths=(15, 9)),
             line(9, _decisions(), _rejected_tools(), _volume()),
         ],
     )
@@ -358,6 +359,42 @@ def _error_texts() -> Json:
         ],
         links=[to_sessions("Sessions, most failures first", sort="failures")],
         wrap=True,
+    )
+
+
+def _api_errors_over_time() -> Json:
+    return panels.timeseries(
+        "API errors",
+        "Requests to the API that failed, retried or not, by the kind or status that the telemetry names.",
+        series(f"""
+            SELECT {BUCKET} AS time, if(error_type = '', '(no kind was told)', error_type) AS kind, sum(error_count) AS errors
+            FROM argus.api_errors_hourly
+            WHERE {_COST_CONDITIONS}
+            GROUP BY time, kind
+            ORDER BY time, kind"""),
+        look.COUNT,
+        label="kind",
+        style="bars",
+        stacked=True,
+        links=[to_sessions("Sessions at this time", when=POINT, sort="started")],
+    )
+
+
+def _api_errors() -> Json:
+    sql = f"""
+        SELECT model, if(error_type = '', '(no kind was told)', error_type) AS kind, sum(error_count) AS errors,
+            uniqExact(workspace, session_id) AS sessions
+        FROM argus.api_errors_hourly
+        WHERE {_COST_CONDITIONS}
+        GROUP BY model, kind
+        ORDER BY errors DESC, model, kind
+        LIMIT 100"""
+    return panels.table(
+        "API errors by model",
+        "The same, by model: is it one model, or the API.",
+        table(sql),
+        [look.column("errors", look.COUNT, gauge=True), look.column("sessions", look.COUNT, width=80)],
+        links=[to_sessions("Sessions of this model", sort="started", model="model")],
     )
 
 

@@ -63,7 +63,8 @@ def test_the_latest_setting_counts_and_a_removal_ends_it(databases: Databases) -
 
 
 def test_a_clock_that_was_set_back_stops_nothing(databases: Databases) -> None:
-    databases.store.execute("INSERT INTO argus.budget_facts SELECT 'team', 'core', now64(9) + 3600, 1000000000, false")
+    budget_facts = f"{databases.settings.argus_database}.budget_facts"
+    databases.store.execute(f"INSERT INTO {budget_facts} SELECT 'team', 'core', now64(9) + 3600, 1000000000, false")
     made(databases, Budget("team", "core", 2.0))
     assert [row["month_usd"] for row in databases.view("budgets")] == [2.0]
 

@@ -195,7 +195,7 @@ TICKETS = (
         name="api-errors",
         title="API requests fail far more often than usual",
         severity="ticket",
-        panel=Panel("argus-sessions", "Sessions, figures alone"),
+        panel=Panel("argus-tools", "API errors"),
         summary=(
             f"{share('error_share')} of the API requests of {WORKSPACE} failed, {count('error_count')} of them; "
             f"{share('baseline_share')} is usual"

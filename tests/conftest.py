@@ -1,4 +1,7 @@
-"""The real engine, once per run: a process can have one folder open. Each test gets databases of its own in it."""
+"""
+The real engine, once per file of tests: a process can have one folder open, so none may outlive its file. Each test gets
+databases of its own in it.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     opened = EmbeddedStore(tmp_path_factory.mktemp("engine") / "clickhouse")
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fresh(store: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Databases]:
     """Return a function that makes migrated, empty databases."""
 
