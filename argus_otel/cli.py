@@ -21,6 +21,7 @@ import typer
 from argus_otel import __version__
 from argus_otel.enriching import budget_app, mute_app, people_app
 from argus_otel.errors import ConfigError
+from argus_otel.grafana.alerts.rules import RULES
 from argus_otel.grafana.commands import grafana_app
 from argus_otel.plugin.commands import OursFirst, claude, plugin_app
 from argus_otel.reading import ClickHouse, ConfigFile, DataDir, Url
@@ -49,7 +50,7 @@ app.add_typer(letters_app, name="dead-letter")
 app.add_typer(plugin_app, name="plugin")
 app.add_typer(people_app, name="people")
 app.add_typer(budget_app, name="budget")
-app.add_typer(mute_app, name="mute")
+app.add_typer(mute_app, name="mute", context_settings={"obj": {rule.name: rule.mutable_by for rule in RULES}})
 app.add_typer(grafana_app, name="grafana")
 app.command(cls=OursFirst)(claude)
 
@@ -138,6 +139,8 @@ def demo(
 
         from argus_otel.demo.command import run_demo
 
+        if not no_page:
+            _must_be_writable("--page", page)
         raise typer.Exit(run_demo(Console(), None if no_page else page, keep=keep))
 
 
@@ -221,7 +224,7 @@ def preview(
 ) -> None:
     """Render a dashboard with real answers, and where its links lead, as one page; no Grafana needed."""
     with _failures():
-        from argus_otel.grafana.dashboards import load_all
+        from argus_otel.grafana.dashboards import load, load_all
 
         if listing or not dashboard:
             for each in load_all():
@@ -232,14 +235,26 @@ def preview(
 
         now_ms = time.time_ns() // 10**6
         visit = Visit(dashboard, _variables(var or []), TimeRange(instant_ms(since, now_ms), instant_ms(until, now_ms)))
+        _must_be_writable("--out", out)
+        names = {variable["name"] for variable in load(dashboard).variables}
+        if unknown := {name for name, _ in visit.variables} - names:
+            raise ConfigError(
+                f"{dashboard} has no variable {', '.join(sorted(unknown))}: it has {', '.join(sorted(names))}"
+            )
         with _reader(data_dir, config, url, clickhouse) as (reader, _):
             page = render_page(reader, [visit], sections_max=pages, progress=lambda title: typer.echo(title, err=True))
-        out.write_text(page.html, encoding="utf-8")
+        page.write(out)
         typer.echo(f"{page.section_count} dashboards in {out}")
         for failure in page.failures:
             typer.echo(f"not answered: {failure}", err=True)
         if page.failures:
             raise typer.Exit(1)
+
+
+def _must_be_writable(option: str, file: Path) -> None:
+    """Say it before the work, not after."""
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigError(f"{option} {file}: a file cannot be written there")
 
 
 def _variables(given: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,5 +1,7 @@
 """
 `argus-otel people`, `budget` and `mute`: what an operator asks -> changes, made by the running service or on a server.
+
+The alert rules are not known here: cli.py gives `mute_app` them as its context's object, MutableBy.
 """
 
 from __future__ import annotations
@@ -14,8 +16,13 @@ from argus_otel.reading import ClickHouse, ConfigFile, DataDir, Url, configured,
 from argus_otel.terminal import Format, Output, Yes, failures, show
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from argus_otel.enrichment import Change
     from argus_otel.enrichment.changes import Scope
+
+    MutableBy = Mapping[str, Collection[str]]
+    """By alert rule what a mute of it may name: 'workspace', 'user'."""
 
 people_app = typer.Typer(help="Who is who: names, teams and cost centres of users.", no_args_is_help=True)
 budget_app = typer.Typer(help="What a workspace, a team or a user may spend in a month.", no_args_is_help=True)
@@ -29,7 +36,7 @@ Server = Annotated[
     typer.Option("--clickhouse", help="URL of a ClickHouse server to change; default: the running service."),
 ]
 Workspace = Annotated[str, typer.Option(help="A workspace, by its name.")]
-User = Annotated[str, typer.Option(help="A user: e-mail, user id, or the name that dashboards show.")]
+User = Annotated[str, typer.Option(help="A user: e-mail, user id, enduser.id, or the name that dashboards show.")]
 Rule = Annotated[str, typer.Option(help="Only this alert, e.g. session-price.")]
 
 
@@ -142,6 +149,7 @@ def remove_budget(
 
 @mute_app.command("add")
 def add_mute(
+    context: typer.Context,
     workspace: Workspace = "",
     user: User = "",
     rule: Rule = "",
@@ -155,6 +163,8 @@ def add_mute(
         from argus_otel.enrichment import Mute
 
         mute = Mute(rule, workspace, _user_key(workspace, user), reason, is_removed=False)
+        if rule:
+            _check_mutable(rule, user, context.obj)
         _make(mute, data_dir, config, clickhouse)
         typer.echo(f"{_told(workspace, user)} is left alone by {rule or 'all alerts'}")
 
@@ -200,6 +210,15 @@ def _one_of(workspace: str, team: str, user: str) -> tuple[Scope, str]:
     if len(named) != 1:
         raise ConfigError("name one of --workspace, --team and --user")
     return named[0]
+
+
+def _check_mutable(rule: str, user: str, rules: MutableBy) -> None:
+    if rule not in rules:
+        raise ConfigError(f"there is no rule {rule!r}, only {', '.join(rules)}")
+    if not rules[rule]:
+        raise ConfigError(f"{rule} looks at no workspace and no user: silence it in Grafana")
+    if user and "user" not in rules[rule]:
+        raise ConfigError(f"{rule} looks at workspaces as a whole: name a --workspace and not a --user")
 
 
 def _user_key(workspace: str, user: str) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DATABASE = "anomalies"
 _TABLES = (
     "cost_hourly (workspace LowCardinality(String), hour DateTime('UTC'), session_id String, user_label String,"  # noqa: ISC004
-    " user_id String, user_email String, cost_nanousd Int64) ENGINE = MergeTree ORDER BY (workspace, hour)",
+    " user_id String, enduser_id String, user_email String, cost_nanousd Int64) ENGINE = MergeTree ORDER BY (workspace, hour)",
     "mutes (rule LowCardinality(String), workspace LowCardinality(String), user_key String) ENGINE = MergeTree ORDER BY rule",
 )
 _ASKED_DAYS = 15
@@ -119,7 +119,7 @@ def _rows(users: Iterable[User]) -> Iterable[str]:
             at = datetime.fromtimestamp(BEGAN_AT_S + 3600 * hour, UTC)
             for session, usd in sessions.items():
                 yield (
-                    f"{user.workspace}\t{at:%Y-%m-%d %H:%M:%S}\t{user.label}-{session}\t{user.label}\t\t{_email(user)}"
+                    f"{user.workspace}\t{at:%Y-%m-%d %H:%M:%S}\t{user.label}-{session}\t{user.label}\t\t\t{_email(user)}"
                     f"\t{round(usd * 1e9)}\n"
                 )
 

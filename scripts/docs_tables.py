@@ -96,10 +96,16 @@ def views_tables() -> str:
                 call = f"{view}({PARAMETERS[view]})" if view in PARAMETERS else view
                 columns = store.rows(f"DESCRIBE TABLE argus.{call}")
                 listed = ", ".join(f"`{column['name']}` {column['type']}" for column in columns)
-                parts.append(f"### argus.{call}\n\n{listed}\n")
+                parts.append(f"### argus.{_heading(view)}\n\n{listed}\n")
         finally:
             store.close()
     return "\n".join(parts)
+
+
+def _heading(view: str) -> str:
+    """Return a view's name, with what has to be said to it."""
+    names = [part.split(" = ")[0] for part in PARAMETERS[view].split(", ")] if view in PARAMETERS else []
+    return f"{view}({', '.join(f'{name} = …' for name in names)})" if names else view
 
 
 def risks_table() -> str:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 _DAY_MS = 86_400_000
 _SHOWN_DAYS = 7
 """The week before it is there too, to be held against."""
-_SECTIONS_MAX = 14
-_EVALUATED_EVERY = timedelta(minutes=5)
-_FIRST = ("argus-overview", "argus-cost", "argus-tools", "argus-governance", "argus-versions")
+_SECTIONS_MAX = 16
+_HOUR = timedelta(hours=1)
+_LINKS = {"sessions": "Sessions of that time, costliest first", "dashboard": "The dashboard of that time"}
+_FIRST = ("argus-overview", "argus-cost", "argus-tools", "argus-governance", "argus-versions", "argus-pipeline")
 
 
 def write_page(reader: ServerStore, file: Path, now_ms: int, console: Console) -> Page:
@@ -38,6 +39,7 @@ def write_page(reader: ServerStore, file: Path, now_ms: int, console: Console) -
 
     Raises:
         StoreError: the service does not answer.
+        ConfigError: the file cannot be written.
     """
     week = TimeRange(now_ms - _SHOWN_DAYS * _DAY_MS, now_ms)
     with Status("Rendering the dashboards", console=console) as status:
@@ -49,7 +51,7 @@ def write_page(reader: ServerStore, file: Path, now_ms: int, console: Console) -
             notices=_notices(reader),
             progress=lambda title: status.update(f"Rendering {title}"),
         )
-    file.write_text(page.html, encoding="utf-8")
+    page.write(file)
     return page
 
 
@@ -58,8 +60,10 @@ def _notices(reader: ServerStore) -> list[Notice]:
     [costliest] = list_sessions(reader, "argus", SessionFilter(sort="cost", limit=1))
     rules = _rules()
     at, ended_at = costliest["started_at"].replace(tzinfo=UTC), costliest["ended_at"].replace(tzinfo=UTC)
+    # At the end of each hour: what came later within it is there already.
+    at = at.replace(minute=0, second=0, microsecond=0)
     while at <= ended_at:
-        at += _EVALUATED_EVERY
+        at += _HOUR
         for rule in rules:
             over = [instance for instance in rule.evaluated(reader, at) if instance.is_over]
             if over:
@@ -75,6 +79,6 @@ def _rules() -> list[ProvisionedRule]:
 
 def _notice(rule: ProvisionedRule, instance: Instance, at: datetime) -> Notice:
     labels = "  ".join(f"{name}={value}" for name, value in sorted(instance.labels.items()))
-    links = [(name, text) for name, text in instance.annotations.items() if "/d/" in text]
+    links = [(_LINKS[name], instance.annotations[name]) for name in _LINKS]
     lines = [f"{at:%Y-%m-%d %H:%M} UTC", instance.annotations["summary"], labels]
     return Notice(f"Alert: {rule.title}", "page", lines, links)

@@ -62,6 +62,9 @@ class Grafana:
         runbooks: address of docs/runbooks.md.
         dashboards_path: where dashboards/ lies in Grafana's own file system.
         settings: what of the rules is not the default, by rule.
+
+    Raises:
+        ConfigError: an address or a name that cannot be one.
     """
 
     datasource_uid: str = DATASOURCE_UID
@@ -74,6 +77,12 @@ class Grafana:
     runbooks: str = "docs/runbooks.md"
     dashboards_path: str = "/var/lib/grafana/dashboards/argus"
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.url and not _is_http(self.url):
+            raise ConfigError(f"--grafana-url {self.url}: an address begins with https:// or http://")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.database):
+            raise ConfigError(f"--database {self.database}: a database's name has letters, digits and _ only")
 
     @property
     def content_uid(self) -> str:
@@ -171,7 +180,12 @@ def statement(rule: Rule, figure: str, grafana: Grafana) -> str:
 @cache
 def _templates() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("argus_otel.grafana", "alerts"),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.PackageLoader("argus_otel.grafana", "alerts"),
+                jinja2.PackageLoader("argus_otel.schema", "sql"),  # its macros: users are named there as in the views
+            ]
+        ),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - SQL, not HTML; nothing but numbers that were checked is rendered
         trim_blocks=True,
@@ -286,9 +300,14 @@ def _datasources(grafana: Grafana) -> dict[str, Any]:
     return {"apiVersion": 1, "datasources": sources}
 
 
+def _is_http(address: str) -> bool:
+    url = urlsplit(address)
+    return url.scheme in ("http", "https") and bool(url.hostname)
+
+
 def _datasource(name: str, uid: str, clickhouse: str, password: str, grafana: Grafana) -> dict[str, Any]:
     url = urlsplit(clickhouse)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    if not _is_http(clickhouse):
         raise ConfigError(f"{clickhouse!r} is no HTTP address of ClickHouse: http://user@host:8123")
     if url.password:
         raise ConfigError(f"no password in a file: leave it out of the address and set {password} where Grafana runs")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_MARK = re.compile(r"\[REDACTED:([A-Za-z0-9_.-]+)\]")
+_MARK_OF_BYTES = "bytes"  # of bytes in which a rule matched, see schema/sql/otlp.jinja
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One kind of secret; `matches` and `non_matches` are what it must and must not find."""
@@ -37,6 +41,12 @@ class Redaction:
     """The rules in force; renders itself into SQL expressions over columns."""
 
     rules: tuple[Rule, ...]
+
+    @property
+    def marks(self) -> list[str]:
+        """What `[REDACTED:…]` may say: by these rules, or by any that are packaged, since the plugin has its own settings."""
+        rules = (*self.rules, *_packaged_rules("rules"), *_packaged_rules("optional_rules"))
+        return sorted({_MARK_OF_BYTES, *(mark for rule in rules for mark in _MARK.findall(rule.replacement))})
 
     def redact(self, expression: str) -> str:
         """Return the SQL of `expression` (String) with every match of every rule replaced."""
@@ -126,9 +136,7 @@ def load_redaction(
     Raises:
         ConfigError: an unknown name, or a rule that is not linear or not a regular expression.
     """
-    data = json.loads(_packaged("patterns.json"))
-    default = [_rule(item) for item in data["rules"]]
-    optional = [_rule(item) for item in data["optional_rules"]]
+    default, optional = _packaged_rules("rules"), _packaged_rules("optional_rules")
     known = {rule.name for rule in default + optional}
     if unknown := {*enabled, *disabled} - known:
         raise ConfigError(f"unknown redaction rules {sorted(unknown)}: known are {sorted(known)}")
@@ -138,6 +146,10 @@ def load_redaction(
     if extra_file is not None:
         rules += _rules_of(extra_file)
     return Redaction(tuple(rules))
+
+
+def _packaged_rules(kind: str) -> list[Rule]:
+    return [_rule(item) for item in json.loads(_packaged("patterns.json"))[kind]]
 
 
 def _rules_of(file: Path) -> list[Rule]:

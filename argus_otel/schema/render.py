@@ -116,6 +116,7 @@ def _globals(settings: SchemaSettings) -> dict[str, object]:
         "has_secret": redaction.has_secret,
         "redact_text": redaction.redact_text,
         "redact_maps": redaction.redact_maps,
+        "redaction_marks": redaction.marks,
         "sentinels": ", ".join(map(quote, SENTINELS)),
         "model_prices": model_prices(),
         "risk_rules": risk_rules(),

@@ -8,7 +8,7 @@ from builder import links, look
 from builder.layout import dashboard as page
 from builder.layout import heading, line
 from builder.panels import CHANGED, bar_gauge, stat, table, timeseries
-from builder.queries import BUCKET, against_last, any_chosen, chosen, series, within
+from builder.queries import BUCKET, against_last, any_chosen, chosen, named, series, within
 from builder.queries import table as rows
 from builder.variables import STANDARD
 
@@ -25,7 +25,9 @@ _SESSION_RANGE = """
 _HOUR_RANGE = (
     "toString(toUnixTimestamp(hour) * 1000) AS from_ms, toString((toUnixTimestamp(hour) + 3600) * 1000) AS to_ms"
 )
-_ANOMALIES = "argus.cost_anomalies(from = $__fromTime, to = $__toTime)"
+_ANOMALIES = (
+    "argus.cost_anomalies(from = toDateTime(intDiv(toUnixTimestamp($__fromTime), 3600) * 3600), to = $__toTime)"
+)
 _BASELINE = "docs/views.md says how the baseline is found. Of the filters only the workspace narrows it."
 _TO_SESSION = links.to_session()
 
@@ -174,16 +176,26 @@ def _against_baseline() -> Json:
     panel = timeseries(
         "Each hour against its baseline",
         f"What the chosen workspaces spent in each hour, and what such an hour costs as a rule. A dot is an anomaly. {_BASELINE}",
-        rows(f"""
-            SELECT
-                hour + toIntervalMinute(30) AS time,
-                sum(cost_nanousd) / 1e9 AS cost,
-                sum(baseline_nanousd) / 1e9 AS baseline,
-                if(max(is_anomaly), cost, NULL) AS anomaly
-            FROM {_ANOMALIES}
-            WHERE scope = 'workspace' AND {chosen("workspace")}
-            GROUP BY hour
-            ORDER BY hour"""),
+        [
+            rows(f"""
+                SELECT hour + toIntervalMinute(30) AS time, sum(cost_nanousd) / 1e9 AS cost
+                FROM argus.cost_hourly
+                WHERE {within("hour")} AND {chosen("workspace")}
+                GROUP BY hour
+                ORDER BY hour"""),
+            rows(
+                f"""
+                SELECT
+                    hour + toIntervalMinute(30) AS time,
+                    sum(baseline_nanousd) / 1e9 AS baseline,
+                    if(max(is_anomaly), sum(cost_nanousd) / 1e9, NULL) AS anomaly
+                FROM {_ANOMALIES}
+                WHERE scope = 'workspace' AND {chosen("workspace")}
+                GROUP BY hour
+                ORDER BY hour""",
+                ref="B",
+            ),
+        ],
         look.USD,
         style="bars",
         links=[links.to_sessions("Sessions of this hour, costliest first", when=links.POINT)],
@@ -245,7 +257,7 @@ def _by_model_over_time() -> Json:
         "Cost by model",
         "USD per bucket. A click on a bar opens the sessions of just that time and model.",
         series(f"""
-            SELECT {BUCKET} AS time, if(model = '', '(none)', model) AS model_name, sum(cost_nanousd) / 1e9 AS cost
+            SELECT {BUCKET} AS time, {named("model")} AS model_name, sum(cost_nanousd) / 1e9 AS cost
             FROM argus.cost_hourly
             WHERE {within("hour")} AND {_SPENT}
             GROUP BY time, model_name
@@ -269,7 +281,7 @@ def _budgets() -> Json:
                 scope, name, spent_share AS used, spent_usd AS spent, month_usd AS budget, projected_usd AS projected,
                 projected_usd / month_usd AS "projected share",
                 workspace, if(scope = 'team', name, '') AS team, if(scope = 'user', name, '') AS user,
-                toString(toUnixTimestamp(toStartOfMonth($__toTime)) * 1000) AS from_ms,
+                toString(toUnixTimestamp(toStartOfMonth($__toTime, 'UTC')) * 1000) AS from_ms,
                 toString(toUnixTimestamp($__toTime) * 1000) AS to_ms
             FROM argus.budget_status(at = $__toTime)
             WHERE {_BUDGETS_CHOSEN}
@@ -350,14 +362,14 @@ _WITHOUT_NONE = ("skill", "mcp_server", "agent_type")
 
 
 def _share(title: str, column: str, variable: str, description: str) -> Json:
-    named = f" AND {column} != ''" if column in _WITHOUT_NONE else ""
+    only_named = f" AND {column} != ''" if column in _WITHOUT_NONE else ""
     return bar_gauge(
         title,
         f"USD of this range, the 15 largest. {description}",
         rows(f"""
-            SELECT {column} AS name, sum(cost_nanousd) / 1e9 AS cost
+            SELECT {named(column)} AS name, sum(cost_nanousd) / 1e9 AS cost
             FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}{named}
+            WHERE {within("hour")} AND {_SPENT}{only_named}
             GROUP BY name
             HAVING cost > 0
             ORDER BY cost DESC, name
@@ -375,7 +387,7 @@ def _by_team() -> Json:
         Cowork, is on neither side.""",
         rows(f"""
             SELECT
-                team,
+                {named("team")} AS team,
                 sum(cost_nanousd) / 1e9 AS cost,
                 sum(commit_count) AS commits,
                 sum(pull_request_count) AS "pull requests",
@@ -387,7 +399,7 @@ def _by_team() -> Json:
             GROUP BY team
             ORDER BY cost DESC"""),
         [
-            look.column("team", links=[links.to_sessions(team="team")], no_value="(none)"),
+            look.column("team", links=[links.to_sessions(team="team")]),
             look.column("cost", look.USD),
             *(
                 look.column(name, look.USD, no_value="-")

@@ -14,7 +14,7 @@ from builder.layout import dashboard as dashboard_of
 from builder.layout import heading, line
 from builder.links import POINT, to_session, to_sessions
 from builder.panels import bar_gauge, stat, table, timeseries
-from builder.queries import BUCKET, any_chosen, chosen, series, within, within_days
+from builder.queries import BUCKET, any_chosen, chosen, named, series, within, within_days
 from builder.queries import table as rows
 from builder.variables import STANDARD
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _WHO = chosen("workspace", "surface", "team", "user")
 _SESSIONS = f"{within('started_at')} AND {_WHO} AND {any_chosen('model', 'models')}"
 _FOUND = f"{within('ts')} AND {_WHO}"
-_NOBODY = "(no identity)"
 
 _RISKS = {"high": "red", "medium": "orange", "low": "yellow"}
 _CATEGORIES = {"destructive": "red", "exfiltration": "purple", "secrets": "orange", "bypass": "yellow"}
@@ -233,7 +232,7 @@ def _one_leg_only() -> Json:
                     last_plugin < last_session - INTERVAL 1 DAY, 'plugin silent',
                     last_telemetry < last_session - INTERVAL 1 DAY, 'telemetry silent',
                     '') AS state,
-                user_label AS user,
+                {named("user_label")} AS user,
                 team,
                 surface,
                 count() AS sessions,
@@ -252,7 +251,7 @@ def _one_leg_only() -> Json:
             LIMIT 100"""),
         [
             look.column("state", colours=_STATES, width=140),
-            look.column("user", no_value=_NOBODY),
+            look.column("user"),
             look.column("team", width=120),
             look.column("surface", width=110, colours=look.SURFACES),
             look.column("native_only", look.COUNT, width=95),
@@ -349,7 +348,7 @@ def _latest_risks() -> Json:
                 severity,
                 category,
                 replaceAll(rule, '_', ' ') AS found,
-                user_label AS user,
+                {named("user_label")} AS user,
                 team,
                 surface,
                 workspace,
@@ -370,7 +369,7 @@ def _latest_risks() -> Json:
             look.column("severity", width=80, colours=_RISKS),
             look.column("category", width=110, colours=_CATEGORIES),
             look.column("found"),
-            look.column("user", no_value=_NOBODY),
+            look.column("user"),
             look.column("team", width=120),
             look.column("surface", width=110, colours=look.SURFACES),
         ],
@@ -390,7 +389,7 @@ def _erasures() -> Json:
                 if(gone_at IS NULL, 'waiting', 'gone') AS state,
                 source AS by_way_of,
                 asked_by,
-                user_label AS user,
+                {named("user_label")} AS user,
                 dateDiff('millisecond', asked_at, unreadable_at) / 1000 AS unreadable_after,
                 dateDiff('millisecond', asked_at, gone_at) / 1000 AS gone_after,
                 workspace,
@@ -412,7 +411,7 @@ def _erasures() -> Json:
             look.column("state", width=75, colours=_ERASURES),
             look.column("by_way_of", width=85),
             look.column("asked_by"),
-            look.column("user", no_value=_NOBODY),
+            look.column("user"),
             look.column("unreadable_after", look.SECONDS, name="unreadable", width=95),
             look.column("gone_after", look.SECONDS, name="gone", width=75),
         ],
@@ -516,7 +515,8 @@ def _losses() -> str:
                         sum(present_count) / sessions AS share,
                         max(day) AS last_day
                     FROM argus.attribute_presence
-                    WHERE day >= toDate($__fromTime) - 30 AND day <= toDate($__toTime) AND {chosen("workspace", "surface")}
+                    WHERE day >= toDate($__fromTime, 'UTC') - 30 AND day <= toDate($__toTime, 'UTC')
+                        AND {chosen("workspace", "surface")}
                     GROUP BY surface, event, attribute, client_version
                 )
             )

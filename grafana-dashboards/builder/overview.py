@@ -8,7 +8,7 @@ from builder import links, look
 from builder.layout import dashboard as page
 from builder.layout import heading, line
 from builder.panels import CHANGED, stat, table, timeseries
-from builder.queries import BUCKET, against_last, any_chosen, chosen, series, within, within_both
+from builder.queries import BUCKET, against_last, any_chosen, chosen, named, series, within, within_both
 from builder.queries import table as rows
 from builder.variables import STANDARD
 
@@ -94,11 +94,11 @@ def _active_users() -> Json:
         the range. Who sends no identity is not counted. The model chosen does not narrow it.""",
         rows(f"""
             SELECT
-                uniqExactIf(user_label, day = toDate($__toTime)) AS "per day",
-                uniqExactIf(user_label, day > toDate($__toTime) - 7) AS "per week",
+                uniqExactIf(user_label, day = toDate($__toTime, 'UTC')) AS "per day",
+                uniqExactIf(user_label, day > toDate($__toTime, 'UTC') - 7) AS "per week",
                 uniqExact(user_label) AS "per month"
             FROM argus.daily_users
-            WHERE day > toDate($__toTime) - 30 AND day <= toDate($__toTime) AND user_label != '' AND {_WHO}"""),
+            WHERE day > toDate($__toTime, 'UTC') - 30 AND day <= toDate($__toTime, 'UTC') AND user_label != '' AND {_WHO}"""),
         look.COUNT,
         colour=look.USERS,
         links=[links.to_sessions("Sessions, latest first", sort="started")],
@@ -196,11 +196,15 @@ def _cumulated() -> Json:
             FROM
             (
                 SELECT
-                    $__timeInterval(if(hour >= $__fromTime, hour, hour + ($__toTime - $__fromTime))) AS time,
-                    sumIf(cost_nanousd, hour >= $__fromTime) / 1e9 AS spent_now,
-                    sumIf(cost_nanousd, hour < $__fromTime) / 1e9 AS spent_before
-                FROM argus.cost_hourly
-                WHERE {within_both("hour")} AND {_SPENT}
+                    $__timeInterval(if(is_now, hour, hour + ($__toTime - $__fromTime))) AS time,
+                    sumIf(cost_nanousd, is_now) / 1e9 AS spent_now,
+                    sumIf(cost_nanousd, NOT is_now) / 1e9 AS spent_before
+                FROM
+                (
+                    SELECT hour, cost_nanousd, hour >= toStartOfHour($__fromTime, 'UTC') AS is_now
+                    FROM argus.cost_hourly
+                    WHERE {within_both("hour")} AND {_SPENT}
+                )
                 GROUP BY time
             )
             ORDER BY time"""),
@@ -225,10 +229,10 @@ def _users_over_time() -> Json:
             (
                 SELECT DISTINCT day AS active_day, user_label
                 FROM argus.daily_users
-                WHERE day > toDate($__fromTime) - 30 AND day <= toDate($__toTime) AND user_label != '' AND {_WHO}
+                WHERE day > toDate($__fromTime, 'UTC') - 30 AND day <= toDate($__toTime, 'UTC') AND user_label != '' AND {_WHO}
             )
             ARRAY JOIN range(30) AS age
-            WHERE time >= toDate($__fromTime) AND time < $__toTime
+            WHERE time >= toDate($__fromTime, 'UTC') AND time < $__toTime
             GROUP BY time
             ORDER BY time"""),
         look.COUNT,
@@ -340,7 +344,7 @@ def _by_team() -> Json:
         "Sessions that began in this range. Teams come from `argus-otel people import`, else from the resource attribute `team`.",
         _sessions_by("team", _SUMS + _METERED_SUMS),
         [
-            look.column("team", links=[links.to_sessions(team="team")], no_value="(none)"),
+            look.column("team", links=[links.to_sessions(team="team")]),
             *_COLUMNS,
             *_METERED_COLUMNS,
         ],
@@ -368,7 +372,7 @@ def _by_version() -> Json:
 
 def _sessions_by(column: str, sums: str) -> Json:
     return rows(f"""
-        SELECT {column}, {sums.strip()}
+        SELECT {named(column)} AS {column}, {sums.strip()}
         FROM argus.session_list
         WHERE {within("started_at")} AND {_SESSIONS}
         GROUP BY {column}

@@ -26,7 +26,7 @@ BUCKET = "$__timeInterval(hour) + toIntervalSecond(intDiv($__interval_s, 2))"
 
 CHANGE = "vs last period"
 """The column with the change against the window of the same length just before the dashboard's range."""
-_LAST_FROM = "$__fromTime - ($__toTime - $__fromTime)"
+_SPAN = "($__toTime - $__fromTime)"
 
 _TIMESERIES, _TABLE, _LOGS, _TRACES = range(4)
 _COLUMNS = {"workspace": "workspace", "surface": "surface", "team": "team", "user": "user_label", "model": "model"}
@@ -69,7 +69,7 @@ def against_last(name: str, figure: str, of: str, *, time: str = "hour", where: 
             {name} / nullIf(anyOrNullIf(figure, NOT is_now), 0) - 1 AS "{CHANGE}"
         FROM
         (
-            SELECT {time} >= $__fromTime AS is_now, {figure} AS figure
+            SELECT {time} >= {_begin(time)} AS is_now, {figure} AS figure
             FROM {of}
             WHERE {within_both(time)} AND {where or "1"}
             GROUP BY is_now
@@ -77,18 +77,22 @@ def against_last(name: str, figure: str, of: str, *, time: str = "hour", where: 
 
 
 def within(column: str) -> str:
-    """Return the condition that a time lies in the dashboard's range."""
-    return f"{column} >= $__fromTime AND {column} < $__toTime"
+    """Return the condition that a time lies in the dashboard's range; of hours the one in which it begins counts whole."""
+    return f"{column} >= {_begin(column)} AND {column} < $__toTime"
+
+
+def _begin(column: str) -> str:
+    return "toStartOfHour($__fromTime, 'UTC')" if column == "hour" else "$__fromTime"
 
 
 def within_days(column: str) -> str:
     """Return the condition that a day has a part in the dashboard's range."""
-    return f"{column} >= toDate($__fromTime) AND {column} <= toDate($__toTime)"
+    return f"{column} >= toDate($__fromTime, 'UTC') AND {column} <= toDate($__toTime, 'UTC')"
 
 
 def within_both(column: str) -> str:
     """Return the condition that a time lies in either of the two windows."""
-    return f"{column} >= {_LAST_FROM} AND {column} < $__toTime"
+    return f"{column} >= {_begin(column)} - {_SPAN} AND {column} < $__toTime"
 
 
 def chosen(*variables: str, **columns: str) -> str:
@@ -108,13 +112,18 @@ def chosen(*variables: str, **columns: str) -> str:
 def _is_chosen(variable: str, column: str) -> str:
     """A person's or a team's name may have a comma in it: it is looked for in the list as it came."""
     if variable in ("team", "user"):
-        return f"position(concat(',', {_listed(variable)}, ','), concat(',', {column}, ',')) > 0"
-    return f"has({values(variable)}, {column})"
+        return f"position(concat(',', {_listed(variable)}, ','), concat(',', {named(column)}, ',')) > 0"
+    return f"has({values(variable)}, {column if variable == 'workspace' else named(column)})"
+
+
+def named(column: str) -> str:
+    """Return the words of a column, (none) for an empty one: to a variable the empty value would be all."""
+    return f"if({column} = '', '(none)', {column})"
 
 
 def any_chosen(variable: str, column: str) -> str:
     """Return the condition that a column of arrays has one of the values chosen."""
-    return f"$__conditionalAll(hasAny({values(variable)}, {column}), ${variable})"
+    return f"$__conditionalAll(hasAny({values(variable)}, if(empty({column}), ['(none)'], {column})), ${variable})"
 
 
 def values(variable: str) -> str:

@@ -33,6 +33,10 @@ def _datasource(name: str, label: str, description: str) -> Json:
         "includeAll": False,
         "multi": False,
         "options": [],
+        "current": {
+            "text": "Argus",
+            "value": "argus-clickhouse",
+        },  # as provisioned; another ClickHouse may be there too
     }
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from native import S_NS, T0_NS, api_request
+from native import S_NS, T0_NS, api_request, log
 
 from argus_otel.enrichment import Budget, Mute, People, Person, apply, as_document, of_document
 from argus_otel.errors import ConfigError, PermanentError
@@ -113,6 +113,19 @@ def test_what_is_spent_and_what_will_be(databases: Databases) -> None:
     early = status(databases, "2026-11-02 00:00:00")["team", "core"]
     # Six dollars since 27 October at noon, five and a half days ago, and 29 days are left.
     assert (early["spent_usd"], early["projected_usd"]) == pytest.approx((1.0, 1.0 + 6 / 5.5 * 29))
+
+
+def test_a_users_budget_is_found_by_every_key_of_the_user(databases: Databases) -> None:
+    """Of who is known by `enduser.id`, also once an import gave them a name; nothing counts twice."""
+    named = {"user.id": "Install-1", "user.email": "Dev1@Example.com"}
+    databases.load([api_request("r1", 2.0, session="s1", **named)])
+    of_agent = {"request_id": "r2", "cost_usd": 3.0}
+    databases.load([log("api_request", of_agent, session="s2", resource={"enduser.id": "Dev2@Example.com"})])
+    made(databases, People((Person("dev1@example.com", "Dev One"), Person("dev2@example.com", "Dev Two"))))
+    keys = {"dev1@example.com": 2.0, "INSTALL-1": 2.0, "dev one": 2.0, "dev2@example.com": 3.0, "Dev Two": 3.0}
+    made(databases, *(Budget("user", key, 10.0) for key in keys))
+    found = status(databases, "2026-11-30 00:00:00")
+    assert {name: row["spent_usd"] for (_, name), row in found.items()} == keys
 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, float("nan"), float("inf"), 2e9])

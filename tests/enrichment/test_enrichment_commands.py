@@ -102,6 +102,9 @@ def test_a_user_is_muted_and_not_any_more(service: Service) -> None:
         (("budget", "set", "--month", "0", "--team", "a"), "more than 0"),
         (("budget", "set", "--month", "much", "--team", "a"), "Invalid value for .--month"),
         (("mute", "add", "--reason", "x"), "name a --user, a --workspace, or both"),
+        (("mute", "add", "--workspace", "w", "--rule", "sesion-price"), "no rule 'sesion-price', only cost-anomaly, "),
+        (("mute", "add", "--user", "x", "--rule", "budget"), "budget looks at workspaces as a whole.*not a --user"),
+        (("mute", "add", "--workspace", "w", "--rule", "datasource"), "datasource looks at no workspace"),
         (("people", "import", "/nowhere.csv"), "cannot be read"),
     ],
 )

@@ -79,7 +79,9 @@ class Known:
 @cache
 def known() -> Known:
     ordinary = [*team.sessions(SEED, NOW_NS), _risky(), _odd(), _of_dev6("3", ("cat letter.txt",)), _private()]
-    losing, half_metered = _of_dev6("5", ("make",)), _of_dev6("6", ("make test",))
+    losing, half_metered, failing = (
+        _of_dev6(number, (command,)) for number, command in (("5", "make"), ("6", "make test"), ("7", "make build"))
+    )
     recorded = [
         request for name in recordings.NAMES for request in (*recordings.requests(name), *recordings.content(name))
     ]
@@ -87,9 +89,10 @@ def known() -> Known:
     lossy_ones = [
         *lossy.newer_client(team.requests_of(losing)),
         *lossy.half_a_meter(team.requests_of(half_metered)),
+        *lossy.with_an_error(team.requests_of(failing)),
     ]
     requests = [*recorded, *sent, *lossy_ones, *measured.requests(NOW_NS)]
-    return Known(requests, [*ordinary, losing, half_metered])
+    return Known(requests, [*ordinary, losing, half_metered, failing])
 
 
 def truth_of(name: str) -> Mapping[str, object]:

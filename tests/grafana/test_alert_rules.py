@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +34,7 @@ GRAFANA_URL = "https://grafana.example.com/"
 NOON_MS = 1_795_435_200_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 BUDGETS = [
     ("workspace", "calm", 1000),
@@ -97,10 +98,11 @@ class Fleet:
             f"'{rule}' AS rule, '{workspace}' AS workspace, '{user}' AS user_key, now64(9) AS set_at, 'batch', {is_removed}"
         )
 
-    def budget(self, scope: str, name: str, month_usd: int) -> None:
+    def budget(self, scope: str, name: str, month_usd: int, set_at: datetime = LONG_AGO) -> None:
         self.databases.store.execute(
             f"INSERT INTO {self.databases.settings.argus_database}.budget_facts SELECT "
-            f"'{scope}' AS scope, '{name}' AS name, now64(9) AS set_at, {month_usd * 10**9}, false"
+            f"'{scope}' AS scope, '{name}' AS name, fromUnixTimestamp64Nano({int(set_at.timestamp()) * 10**9}), "
+            f"{month_usd * 10**9}, false"
         )
 
 
@@ -316,6 +318,16 @@ def test_every_rule_leaves_a_muted_workspace_alone(fleet: Fleet, rule: str) -> N
         fleet.mute(rule, workspace, is_removed=True)
 
 
+def test_a_mute_may_name_what_the_query_can_leave_out(fleet: Fleet) -> None:
+    for rule in RULES:
+        sql = fleet.rules[rule.name].data[0]["model"]["rawSql"]
+        looked_for = {
+            "user": "has([lower(user_email)" in sql or ".cost_anomalies(" in sql,
+            "workspace": ".mutes AS mutes" in sql or ".cost_anomalies(" in sql,
+        }
+        assert rule.mutable_by == {part for part, is_there in looked_for.items() if is_there}, rule.name
+
+
 def test_what_arrives_late_still_fires(fleet: Fleet) -> None:
     """The records of ten minutes ago come now: the evaluation before saw nothing, the next one does."""
     assert "tardy" not in fleet.firing("runaway-session")
@@ -324,6 +336,54 @@ def test_what_arrives_late_still_fires(fleet: Fleet) -> None:
     scenarios.load(fleet.databases, [tardy])
     assert "tardy" in fleet.firing_now("runaway-session")
     assert "tardy" in fleet.firing_now("session-price")
+
+
+SEPTEMBER_ENDS = datetime(2026, 9, 30, 12, tzinfo=UTC)
+OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def turn(fleet: Fleet) -> Fleet:
+    """Return the fleet with a month's turn: of 100 USD a month, 95 are spent on its last day and 95 on the next one's first."""
+    spent_at = {
+        "morning": (SEPTEMBER_ENDS, OCTOBER + timedelta(hours=5)),
+        "midnight": (SEPTEMBER_ENDS, OCTOBER + timedelta(minutes=30)),
+        "late-set": (OCTOBER - timedelta(days=5),),
+    }
+    workspaces = [scenarios.Workspace(name) for name in spent_at]
+    for workspace in workspaces:
+        for at in spent_at[workspace.name]:
+            workspace.session((at - scenarios.NOW).total_seconds(), count=1, usd=95)
+    scenarios.load(fleet.databases, workspaces)
+    for name in ("morning", "midnight"):
+        fleet.budget("workspace", name, 100)
+    fleet.budget("workspace", "late-set", 100, OCTOBER - timedelta(hours=30))
+    return fleet
+
+
+def paged(fleet: Fleet, workspace: str, at: datetime) -> bool:
+    instances = fleet.rules["budget"].evaluated(fleet.databases.store, at, GRAFANA_URL)
+    return any(one.is_over for one in instances if one.labels["workspace"] == workspace)
+
+
+def test_a_budget_that_broke_last_month_pages_in_the_new_one(turn: Fleet) -> None:
+    assert paged(turn, "morning", OCTOBER - timedelta(hours=6))
+    assert not paged(turn, "morning", OCTOBER + timedelta(hours=1))
+    assert paged(turn, "morning", OCTOBER + timedelta(hours=6))
+    assert paged(turn, "morning", OCTOBER + timedelta(hours=25))
+    assert not paged(turn, "morning", OCTOBER + timedelta(hours=30))
+
+
+def test_a_budget_that_breaks_in_the_first_hour_of_a_month_pages_once(turn: Fleet) -> None:
+    """Without a gap until that hour, which counts whole, is a day ago: one alert."""
+    minutes = [30, 59, 60, 61, 12 * 60, 23 * 60 + 59, 24 * 60, 24 * 60 + 30, 25 * 60]
+    fired = [paged(turn, "midnight", OCTOBER + timedelta(minutes=minute)) for minute in minutes]
+    assert fired == [minute < 24 * 60 for minute in minutes]
+
+
+def test_a_budget_that_is_broken_when_it_is_set_pages(turn: Fleet) -> None:
+    assert not paged(turn, "late-set", OCTOBER - timedelta(hours=5))
+    assert paged(turn, "late-set", OCTOBER - timedelta(hours=29))
 
 
 # What Grafana asks of the files.

@@ -217,3 +217,16 @@ def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
     assert "was not written by argus-otel" in " ".join(said.split())
     assert theirs.read_text() == "apiVersion: 1\n"
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["argus-cost.json", "argus.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"url": "grafana.example.com"}, "https://"),
+        ({"database": "argus; DROP"}, "letters"),
+        ({"database": r"\1"}, "letters"),
+    ],
+)
+def test_what_can_be_no_address_or_name_is_refused(given: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Grafana(**given)  # type: ignore[arg-type] # fields of text

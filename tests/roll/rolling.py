@@ -55,6 +55,14 @@ def age(databases: Databases, by_s: int = HOUR_S) -> None:
         databases.store.execute(
             f"ALTER TABLE {argus}.{table} UPDATE {column} = {column} - {by_s} WHERE {column} > 0 SETTINGS mutations_sync = 1"
         )
+    # The engine updates no column by which it replaces rows.
+    for statement in (
+        "CREATE TABLE {argus}.aged AS {argus}.session_rollup",
+        "INSERT INTO {argus}.aged SELECT * REPLACE (rolled_at - {by_s} AS rolled_at) FROM {argus}.session_rollup",
+        "EXCHANGE TABLES {argus}.session_rollup AND {argus}.aged",
+        "DROP TABLE {argus}.aged",
+    ):
+        databases.store.execute(statement.format(argus=argus, by_s=by_s))
 
 
 def roller(databases: Databases, store: Any = None, **settings: int) -> Roller:

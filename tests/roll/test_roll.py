@@ -247,13 +247,18 @@ def test_a_mark_of_other_rules_does_not_count(databases: Databases) -> None:
 
 
 def test_a_clock_that_is_set_back_begins_anew(databases: Databases) -> None:
-    databases.load([api_request("r1", 0.01)])
+    databases.load([api_request("r1", 1.0)])
     roll(databases)
     age(databases, -7200)  # what was dated so far lies in the future
-    databases.load([api_request("r2", 0.02)])
+    databases.load([api_request("r2", 5.0)])
     roller(databases).roll_settled()
-    assert [row["cost_usd"] for row in databases.view("session_list")] == [0.03]
+    assert [row["cost_usd"] for row in databases.view("session_list")] == [6.0]
     assert fresh_sessions(databases) == {"s1"}
+    age(databases, 5400)  # settled again, half an hour before the clock is back where it summed up first
+    assert roller(databases).roll_settled() == 1
+    assert fresh_sessions(databases) == set()
+    assert [row["cost_usd"] for row in databases.view("session_list")] == [6.0]
+    assert [row["cost_usd"] for row in databases.view("cost_hourly")] == [6.0]
 
 
 def test_people_are_late_bound(databases: Databases) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from native import T0_NS, api_request
+from native import log as log_record
 
 from argus_otel.schema.render import SchemaSettings, environment
 
@@ -146,6 +147,24 @@ def test_who_is_muted_is_marked_and_left_out_of_the_workspace(
     assert found["", 10]["cost_usd"] == workspace_usd
     assert found["night", 10]["is_anomaly"]
     assert found["", 10]["is_anomaly"] == (workspace_usd > 1)
+
+
+@pytest.mark.parametrize("key", ["dev9@example.com", "Dev Nine"])
+def test_who_is_known_by_enduser_id_is_muted_by_every_key(loaded: Databases, key: str) -> None:
+    """The command stores an e-mail in lower case, and an import gives its user another label."""
+    at_s = (TODAY + timedelta(hours=10)).timestamp() - T0_NS / 1e9
+    of_agent = {"request_id": "nine", "cost_usd": 90.0}
+    workspace = load(
+        loaded,
+        [log_record("api_request", of_agent, session="nine", at_s=at_s, resource={"enduser.id": "Dev9@Example.com"})],
+    )
+    argus = loaded.settings.argus_database
+    loaded.store.execute(f"INSERT INTO {argus}.people_facts SELECT now64(9), 'dev9@example.com', 'Dev Nine', '', ''")
+    loaded.store.execute(
+        f"INSERT INTO {argus}.mute_facts (rule, workspace, user_key, set_at, reason)"
+        f" SELECT 'user-cost-anomaly', '{workspace}', '{key}', now64(9), 'a nightly job'"
+    )
+    assert rows(loaded, workspace)["Dev Nine", 10]["is_muted"]
 
 
 def test_hours_that_cost_nothing_are_none(loaded: Databases) -> None:

@@ -13,11 +13,13 @@ from native import api_request, content, log, prompt
 
 from argus_otel.demo.recordings import NAMES, requests
 from argus_otel.demo.recordings import content as recorded_content
-from argus_otel.privacy.redaction import quote
+from argus_otel.privacy.redaction import Redaction, Rule, quote
 from argus_otel.schema.migrate import migrate
 from argus_otel.schema.risks import risk_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from databases import Databases
 
     from argus_otel.schema.risks import RiskRule
@@ -183,6 +185,39 @@ def test_redactions_are_counted_by_rule(databases: Databases) -> None:
         ("t1", "input", "assigned_secret", 1),
         ("t1", "input", "aws_access_key_id", 1),
     ]
+
+
+def test_words_of_a_sender_do_not_become_a_rule(databases: Databases) -> None:
+    """Whoever reads numbers reads the rules: of what looks like a marker only a name that a rule may have left."""
+    said = "[REDACTED:my-password-is-hunter2] [REDACTED:so-is-hunter3] [REDACTED:email_address] [REDACTED:bytes]"
+    databases.load([prompt("p1", said)])
+    expected = [("bytes", 1), ("email_address", 1), ("other", 2)]
+    argus = databases.settings.argus_database
+    stored = databases.store.rows(f"SELECT rule, match_count FROM {argus}.text_findings ORDER BY rule")
+    for rows in (stored, databases.view("findings", order="rule")):
+        assert [(row["rule"], row["match_count"]) for row in rows] == expected
+
+
+def test_words_of_a_sender_that_were_stored_before_are_not_shown(databases: Databases) -> None:
+    databases.load([prompt("p1", "[REDACTED:slack_token]"), call({"command": "sudo make"})])
+    argus = databases.settings.argus_database
+    databases.store.execute(
+        f"INSERT INTO {argus}.text_findings SELECT * REPLACE ('hunter2' AS rule)"
+        f" FROM {argus}.text_findings WHERE kind = 'redaction'"
+    )
+    assert [row["rule"] for row in databases.view("findings", order="rule")] == [
+        "administrator_rights", "other", "slack_token"
+    ]  # fmt: skip
+
+
+def test_a_rule_of_the_operator_has_its_name_in_the_findings(fresh: Callable[..., Databases]) -> None:
+    ticket = Rule("ticket_number", ("ACME-",), "(ACME-)[0-9]{1,9}", "\\1[REDACTED:ticket] [REDACTED:\\1]")
+    databases = fresh(redaction=Redaction((ticket,)))
+    databases.load([prompt("p1", "ACME-1234, and [REDACTED:slack_token] by the plugin")])
+    assert [(row["rule"], row["match_count"]) for row in databases.view("findings", order="rule")] == [
+        ("other", 1), ("slack_token", 1), ("ticket", 1)
+    ]  # fmt: skip
+    databases.drop()
 
 
 def test_what_was_stored_before_is_found_once_the_tables_are_made(databases: Databases) -> None:

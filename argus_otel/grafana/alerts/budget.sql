@@ -3,7 +3,8 @@
 (({{ spent }} >= spent_share_min) + ({{ spent }} >= 1) + ({{ spent }} >= projected_from_share AND {{ projected }} >= projected_share_min))
 {%- endmacro %}
 -- Budgets that passed a limit since the window began: most of it is spent, all of it is spent, or the month will come to more at
--- its pace. Passing pages, once per limit; a budget that was broken last week does not page every day. A new month begins at none.
+-- its pace. Passing pages, once per limit; a budget that was broken last week does not page every day. A new month begins at none,
+-- and so does a budget that was set since.
 WITH
     {{ spent_share_min }} AS spent_share_min,
     {{ projected_share_min }} AS projected_share_min,
@@ -31,7 +32,8 @@ FROM
     (
         SELECT scope, name, spent_share AS spent_share_before, projected_usd / month_usd AS projected_share_before
         FROM {{ argus }}.budget_status(at = $__fromTime)
-        WHERE toStartOfMonth($__fromTime, 'UTC') = month
+        WHERE toStartOfMonth($__fromTime, 'UTC') = toStartOfMonth($__toTime, 'UTC')
+            AND (scope, name) IN (SELECT scope, name FROM {{ argus }}.budgets WHERE set_at <= $__fromTime)
     ) AS before USING (scope, name)
     WHERE month_usd > 0
 ) AS budgets

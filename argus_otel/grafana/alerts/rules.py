@@ -11,6 +11,7 @@ from argus_otel.grafana.alerts.thresholds import Threshold
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 WORKSPACE = "{{ $labels.workspace }}"
+WORKSPACE_OR_USER: frozenset[Literal["workspace", "user"]] = frozenset({"workspace", "user"})
 
 
 def usd(figure: str) -> str:
@@ -50,6 +51,7 @@ class Rule:
         summary: a template of Grafana's; `<name>` is the threshold of that name.
         sessions: further parameters of the link to argus-sessions.
         if_failing: what Grafana does when the query fails; only the rule on the datasource alerts on it.
+        mutable_by: what a mute of this rule may name: what its query can leave out.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Rule:
     sessions: str = "&var-sort=cost"
     thresholds: tuple[Threshold, ...] = ()
     if_failing: Literal["KeepLast", "Error"] = "KeepLast"
+    mutable_by: frozenset[Literal["workspace", "user"]] = WORKSPACE_OR_USER
 
     @property
     def uid(self) -> str:
@@ -142,6 +145,7 @@ PAGES = (
             Threshold("projected_share_min", 1.1, "share", "what the month may come to at its pace"),
             Threshold("projected_from_share", 0.25, "share", "what must be spent before the pace counts", maximum=1),
         ),
+        mutable_by=frozenset({"workspace"}),
     ),
 )
 
@@ -289,6 +293,7 @@ TICKETS = (
             ),
             Threshold("sessions_min", 5, "sessions", "from how many sessions on, of the version and of the others"),
         ),
+        mutable_by=frozenset({"workspace"}),
     ),
     Rule(
         name="redaction-surge",
@@ -355,6 +360,7 @@ HEALTH = (
         window_s=HOUR_S,
         for_="5m",
         if_failing="Error",
+        mutable_by=frozenset(),
     ),
 )
 

@@ -194,7 +194,9 @@ def _drawn(series: Series, column: Sequence[tuple[float, float]], scale: _Scale,
     ]
     if series.style == "bars":
         for point, x, bottom, top in placed:
-            bar = _rectangle(x, min(top, bottom), bar_width, abs(bottom - top), series.colour, _told(series, point))
+            bar = _rectangle(
+                x - bar_width / 2, min(top, bottom), bar_width, abs(bottom - top), series.colour, _told(series, point)
+            )
             yield _linked(bar, point.url)
         return
     if series.style == "line" and len(placed) > 1:

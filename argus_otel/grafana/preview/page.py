@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from argus_otel.errors import ConfigError
 from argus_otel.grafana.dashboards import load_all
 from argus_otel.grafana.links import resolve
 from argus_otel.grafana.preview.answers import Opened, opened
@@ -25,6 +26,7 @@ from argus_otel.grafana.preview.visits import Visit, parse_visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from argus_otel.grafana.preview.answers import Answer, Reader
     from argus_otel.grafana.preview.fields import Frame
@@ -54,6 +56,20 @@ class Page:
     section_count: int
     failures: Sequence[str]
 
+    def write(self, file: Path) -> None:
+        """
+        Write the page, for its owner's eyes only: transcripts are in it.
+
+        Raises:
+            ConfigError: it cannot be written there.
+        """
+        try:
+            file.touch(mode=0o600)
+            file.chmod(0o600)
+            file.write_text(self.html, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+
 
 def render_page(
     reader: Reader,
@@ -77,11 +93,12 @@ def render_page(
         StoreError: ClickHouse does not answer at all.
     """
     tour = _Tour(sections_max, frozenset(dashboard.uid for dashboard in load_all()))
-    for visit in visits:
-        tour.add(visit)
+    # Whoever reads a notice goes its way first.
     for notice in notices:
         for _, url in notice.links:
             tour.href_of(url, visits[0].time_range)
+    for visit in visits:
+        tour.add(visit)
     sections = []
     while tour.waiting:
         dashboard = opened(reader, tour.waiting.popleft())
@@ -122,8 +139,7 @@ class _Tour:
         visit = parse_visit(url, time_range)
         if visit is None:
             return url if url.startswith("http") else ""
-        is_ours = visit.uid in self.uids
-        if visit.anchor in self.known or (is_ours and is_followed and self.add(visit)):
+        if visit.uid in self.uids and (visit.anchor in self.known or (is_followed and self.add(visit))):
             return f"#{visit.anchor}"
         return ""
 

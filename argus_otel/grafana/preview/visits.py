@@ -11,11 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from argus_otel.errors import ConfigError
+from argus_otel.grafana.dashboards import load
 from argus_otel.grafana.links import parse
+from argus_otel.grafana.macros import ALL
 
 if TYPE_CHECKING:
     from argus_otel.grafana.macros import TimeRange
+    from argus_otel.grafana.variables import Choice
 
+_SOURCES = ("datasource", "content")
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000, "M": 30 * 86_400_000}
 _RELATIVE = re.compile(r"^now(?:-(\d+)([smhdwM]))?$")
 
@@ -30,15 +34,21 @@ class Visit:
 
     @property
     def anchor(self) -> str:
-        """Its place in a page; the sources are the same for all of them."""
-        said = repr(
-            (
-                self.uid,
-                sorted(each for each in self.variables if each[0] not in ("datasource", "content")),
-                self.time_range,
-            )
-        )
+        """Its place in a page, which what is chosen anyway does not change; the sources are the same for all of them."""
+        said = repr((self.uid, self._chosen(), self.time_range))
         return f"{self.uid}-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+
+    def _chosen(self) -> list[tuple[str, tuple[str, ...]]]:
+        usual = load(self.uid).scope(self.time_range).choices
+        return sorted(
+            (name, values)
+            for name, values in self.variables
+            if name not in _SOURCES and name in usual and values not in (_as_values(usual[name]), ("",), (ALL,))
+        )
+
+
+def _as_values(choice: Choice) -> tuple[str, ...]:
+    return (choice.value,) if isinstance(choice.value, str) else choice.value
 
 
 def parse_visit(url: str, otherwise: TimeRange) -> Visit | None:

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.text_findings {{ on_cluster }}
     record LowCardinality(String),
     ts DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     kind Enum8('risk' = 1, 'redaction' = 2),
-    rule LowCardinality(String), -- of risk_rules.json; of a redaction what its marker says
+    rule LowCardinality(String), -- of risk_rules.json; of a redaction what its marker says, or other
     match_count UInt32
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}

@@ -1,5 +1,6 @@
 -- One row per finding: a risky action in what a tool call was given, or what redaction left its marker for; and a turn that ran
 -- with permissions bypassed. No text. What both legs tell counts once. A private session has none.
+{% import 'findings.jinja' as findings with context %}
 {% import 'merge.jinja' as merge with context %}
 {% import 'private.jinja' as private with context %}
 CREATE OR REPLACE VIEW {{ argus }}.findings {{ on_cluster }} AS
@@ -8,7 +9,7 @@ SELECT
     session_id,
     toDateTime64(found_at, 3, 'UTC') AS ts,
     kind,
-    rule,
+    if(kind = 'redaction', {{ findings.known('found.rule') }}, found.rule) AS rule, -- also of what was stored by other rules
     transform(rule, [{{ risk_rules | map(attribute='name') | map('quoted') | join(', ') }}, 'permissions_bypassed'], [{{ risk_rules | map(attribute='category') | map('quoted') | join(', ') }}, 'bypass'], '') AS category,
     transform(rule, [{{ risk_rules | map(attribute='name') | map('quoted') | join(', ') }}, 'permissions_bypassed'], [{{ risk_rules | map(attribute='severity') | map('quoted') | join(', ') }}, 'medium'], '') AS severity,
     leg,

@@ -1,6 +1,7 @@
+{% import 'dimensions.jinja' as dimensions with context %}
 -- One row per budget: what of its month is spent by {at:DateTime}, and what will be at its end if the rest goes on as the last
 -- seven days, which have each weekday once. Months are UTC's. A user's budget is found by the name that dashboards show, by
--- e-mail or by user id; a team's and a user's count all workspaces.
+-- e-mail, enduser.id or user id; a team's and a user's count all workspaces.
 {% macro at() %}toTimeZone({at:DateTime}, 'UTC'){% endmacro %}
 CREATE OR REPLACE VIEW {{ argus }}.budget_status {{ on_cluster }} AS
 WITH
@@ -32,14 +33,16 @@ LEFT ANY JOIN
     FROM
     (
         SELECT
-            workspace, team, user_label, user_email, user_id,
+            workspace, team, user_label, user_email, enduser_id, user_id,
             sumIf(cost_nanousd, hour >= month_begin) AS month_nanousd,
             sumIf(cost_nanousd, hour > {{ at() }} - 7 * 86400) AS week_nanousd,
             min(hour) AS first_hour
         FROM {{ argus }}.cost_hourly
         WHERE hour > least(month_begin - 1, {{ at() }} - 7 * 86400) AND hour <= {{ at() }}
-        GROUP BY workspace, team, user_label, user_email, user_id
+        GROUP BY workspace, team, user_label, user_email, enduser_id, user_id
     ) AS costs
-    ARRAY JOIN arrayDistinct([('workspace', toString(workspace)), ('team', team), ('user', lower(user_label)), ('user', lower(user_email)), ('user', lower(user_id))]) AS key
+    ARRAY JOIN arrayConcat(
+        [('workspace', toString(workspace)), ('team', toString(team))],
+        arrayDistinct(arrayMap(user_key -> ('user', lower(user_key)), {{ dimensions.user_keys() }}))) AS key
     GROUP BY scope, spender
 ) AS spending USING (scope, spender)

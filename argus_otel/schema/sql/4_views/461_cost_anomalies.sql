@@ -1,3 +1,4 @@
+{% import 'dimensions.jinja' as dimensions with context %}
 -- One row per hour in [from, to) in which a user or a workspace spent: what it cost, what such an hour usually costs, and whether
 -- it is an anomaly (docs/views.md). A row rests on the 28 days before its day and on its own day up to its hour: it says the same
 -- whenever it is asked for, and the unfinished hour is judged by what is there already.
@@ -24,23 +25,25 @@ WITH
         SELECT
             workspace, user_label,
             groupArray((hour, cost_nanousd, session_nanousd_max)) AS hours,
-            arrayDistinct(arrayConcat(['', user_label], groupUniqArray(lower(email)), groupUniqArray(id))) AS keys,
+            arrayConcat([''], groupUniqArrayArray(hourly.keys)) AS keys,
             {{ muted_by('user-cost-anomaly', 'has(keys, mute.2)') }} AS is_user_muted,
             {{ muted_by('cost-anomaly', "mute.2 = ''") }} AS is_workspace_muted,
             {{ muted_by('cost-anomaly', "mute.2 != '' AND has(keys, mute.2)") }} AS is_left_out
         FROM
         (
-            SELECT workspace, user_label, hour, sum(session_nanousd) AS cost_nanousd, max(session_nanousd) AS session_nanousd_max, max(email) AS email, max(id) AS id
+            SELECT workspace, user_label, hour, sum(session_nanousd) AS cost_nanousd, max(session_nanousd) AS session_nanousd_max, groupUniqArrayArray({{ dimensions.user_keys() }}) AS keys
             FROM
             (
-                SELECT workspace, user_label, hour, session_id, sum(spent.cost_nanousd) AS session_nanousd, max(user_email) AS email, max(user_id) AS id
+                SELECT
+                    workspace, user_label, hour, session_id, sum(spent.cost_nanousd) AS session_nanousd,
+                    max(spent.user_email) AS user_email, max(spent.enduser_id) AS enduser_id, max(spent.user_id) AS user_id
                 FROM {{ argus }}.cost_hourly AS spent
                 WHERE hour >= toStartOfDay({from:DateTime}, 'UTC') - toIntervalDay(28) AND hour < {to:DateTime}
                 GROUP BY workspace, user_label, hour, session_id
             )
             GROUP BY workspace, user_label, hour
             HAVING cost_nanousd > 0 -- requests that cost nothing say nothing of what is usual
-        )
+        ) AS hourly
         GROUP BY workspace, user_label
     ),
     -- The same of each user and of each workspace, in which those do not count who are muted there. `peak`: the logarithm of the
