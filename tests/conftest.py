@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from databases import Databases
+from hypothesis import HealthCheck, settings
 
 from argus_otel.schema.migrate import migrate
 from argus_otel.schema.render import SchemaSettings
@@ -17,6 +18,10 @@ from argus_otel.store import EmbeddedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# How fast a machine draws examples is nothing that a test may fail for.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _numbers = itertools.count()
 

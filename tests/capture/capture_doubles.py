@@ -152,13 +152,21 @@ class Machine:
     def command(self, event: str = "") -> list[str]:
         return [sys.executable, "-I", "-S", str(HOOK_SCRIPT), *([event] if event else [])]
 
-    def hook(self, told: bytes, event: str = "", **more: Any) -> bytes:
-        """Run a hook as Claude Code does, hold it to what every hook must keep, and return what it printed."""
+    def hook(self, told: bytes, event: str = "", *, file_bytes_max: int | None = None, **more: Any) -> bytes:
+        """
+        Run a hook as Claude Code does, hold it to what every hook must keep, and return what it printed.
+
+        Args:
+            file_bytes_max: how long a file it may write, in whole blocks of 512; a full disk is like that.
+        """
+        limit = (
+            [] if file_bytes_max is None else ["sh", "-c", 'ulimit -f "$0" && exec "$@"', str(file_bytes_max // 512)]
+        )
         environ = {**self.environ, **more.pop("environ", {})}
         done = subprocess.run(
-            self.command(event), input=told, env=environ, capture_output=True, timeout=_WAIT_S_MAX, **more
+            [*limit, *self.command(event)], input=told, env=environ, capture_output=True, timeout=_WAIT_S_MAX, **more
         )
-        assert (done.returncode, done.stderr) == (0, b"")
+        assert (done.returncode, done.stderr) == (0, b""), f"ended with {done.returncode}: {done.stderr!r}"
         return done.stdout
 
     def ship(self, **environ: str) -> None:

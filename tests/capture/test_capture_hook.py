@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -172,19 +171,13 @@ def test_an_input_beyond_the_bound_is_read_to_its_end_dropped_and_noted(still: M
 
 
 def test_a_full_disk_leaves_nothing_half(still: Machine) -> None:
-    def little_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-    assert still.hook(tool(1, tool_input={"command": "x" * 100_000}), preexec_fn=little_room) == b""
+    assert still.hook(tool(1, tool_input={"command": "x" * 100_000}), file_bytes_max=4096) == b""
     assert {path.name for path in still.spool.iterdir()} == {"endpoint", "lock"}
     assert "File too large" in still.log
 
 
 def test_a_full_disk_on_which_not_even_a_note_fits_disturbs_nobody(lonely: Machine) -> None:
-    def no_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-    assert lonely.hook(tool(1), preexec_fn=no_room) == b""
+    assert lonely.hook(tool(1), file_bytes_max=0) == b""
     assert lonely.waiting() == []
 
 
