@@ -8,14 +8,14 @@ from builder import links, look
 from builder.layout import dashboard as page
 from builder.layout import heading, line
 from builder.panels import CHANGED, bar_gauge, stat, table, timeseries
-from builder.queries import BUCKET, against_last, any_chosen, chosen, named, series, within
+from builder.queries import against_last, any_chosen, chosen, named, within
 from builder.queries import table as rows
+from builder.spending import SPENT, over_time
 from builder.variables import STANDARD
 
 if TYPE_CHECKING:
     from builder import Json
 
-_SPENT = chosen("workspace", "surface", "team", "user", "model")
 _SESSIONS = f"{chosen('workspace', 'surface', 'team', 'user')} AND {any_chosen('model', 'models')}"
 _DURING = "started_at < $__toTime AND ended_at >= $__fromTime"
 """A session that was running at any time of the range: its cost may lie in it, whenever it began."""
@@ -43,7 +43,7 @@ def dashboard() -> Json:
         [
             line(5, _cost(), _anomalous_hours(), _budget_at_risk(), _rebuilds(), _per_commit(), _costliest_session()),
             line(9, _against_baseline(), _anomalies(), widths=(13, 11)),
-            line(9, _by_model_over_time(), _budgets(), widths=(13, 11)),
+            line(9, over_time("model", look.matching(look.MODELS)), _budgets(), widths=(13, 11)),
             line(10, _top_sessions()),
             heading("Where it goes"),
             line(9, *(_share(*each) for each in _SHARES[:4])),
@@ -59,7 +59,7 @@ def _cost() -> Json:
         "Cost",
         """What the API calls of this range reported; a call known from its span alone is estimated at list price. The client's
         figure, not a bill.""",
-        against_last("cost", "sum(cost_nanousd) / 1e9", "argus.cost_hourly", where=_SPENT),
+        against_last("cost", "sum(cost_nanousd) / 1e9", "argus.cost_hourly", where=SPENT),
         look.USD,
         colour=look.COST,
         links=[links.to_sessions()],
@@ -252,25 +252,6 @@ _SESSIONS_OF_ROW = links.to_sessions(
 _BUDGETS_CHOSEN = f"(workspace = '' OR {chosen('workspace')})"
 
 
-def _by_model_over_time() -> Json:
-    return timeseries(
-        "Cost by model",
-        "USD per bucket. A click on a bar opens the sessions of just that time and model.",
-        series(f"""
-            SELECT {BUCKET} AS time, {named("model")} AS model_name, sum(cost_nanousd) / 1e9 AS cost
-            FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}
-            GROUP BY time, model_name
-            ORDER BY time, model_name"""),
-        look.USD,
-        label="model_name",
-        style="bars",
-        stacked=True,
-        links=[links.to_sessions(when=links.POINT, model="${__field.labels.model_name:percentencode}")],
-        overrides=look.matching(look.MODELS),
-    )
-
-
 def _budgets() -> Json:
     return table(
         "Budgets",
@@ -369,7 +350,7 @@ def _share(title: str, column: str, variable: str, description: str) -> Json:
         rows(f"""
             SELECT {named(column)} AS name, sum(cost_nanousd) / 1e9 AS cost
             FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}{only_named}
+            WHERE {within("hour")} AND {SPENT}{only_named}
             GROUP BY name
             HAVING cost > 0
             ORDER BY cost DESC, name

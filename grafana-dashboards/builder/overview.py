@@ -10,6 +10,7 @@ from builder.layout import heading, line
 from builder.panels import CHANGED, stat, table, timeseries
 from builder.queries import BUCKET, against_last, any_chosen, chosen, named, series, within, within_both
 from builder.queries import table as rows
+from builder.spending import SPENT, over_time
 from builder.variables import STANDARD
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _NOT_SENT = "not sent"
 _WHO = chosen("workspace", "surface", "team", "user")
-_SPENT = chosen("workspace", "surface", "team", "user", "model")
 _SESSIONS = f"{_WHO} AND {any_chosen('model', 'models')}"
 _INPUT = "sum(input_tokens) + sum(cache_read_tokens) + sum(cache_creation_tokens)"
 _CACHED = f"sum(cache_read_tokens) / nullIf({_INPUT}, 0)"
@@ -38,7 +38,7 @@ def dashboard() -> Json:
         [
             line(5, _cost(), _run_rate(), _sessions(), _active_users(), _tokens(), _cache_efficiency()),
             line(4, _lines(), _commits(), _pull_requests(), _active_time()),
-            line(9, _cost_over_time(), _cumulated(), widths=(14, 10)),
+            line(9, over_time("surface", look.named(look.SURFACES)), _cumulated(), widths=(14, 10)),
             line(8, _users_over_time(), _outcomes_over_time()),
             line(8, _tokens_over_time(), _cache_over_time()),
             heading("Who, and with what"),
@@ -54,7 +54,7 @@ def _cost() -> Json:
         "Cost",
         """What the API calls of this range reported; a call known from its span alone is estimated at list price. The client's
         figure, not a bill.""",
-        against_last("cost", "sum(cost_nanousd) / 1e9", "argus.cost_hourly", where=_SPENT),
+        against_last("cost", "sum(cost_nanousd) / 1e9", "argus.cost_hourly", where=SPENT),
         look.USD,
         colour=look.COST,
         links=[links.to_sessions()],
@@ -67,7 +67,7 @@ def _run_rate() -> Json:
     return stat(
         "Run-rate",
         "What 30 days cost at this range's pace: its cost over its length. If it begins before the first session it flatters.",
-        against_last('"per 30 days"', pace, "argus.cost_hourly", where=_SPENT),
+        against_last('"per 30 days"', pace, "argus.cost_hourly", where=SPENT),
         look.USD,
         colour=look.COST,
         links=[links.to_sessions()],
@@ -109,7 +109,7 @@ def _tokens() -> Json:
     return stat(
         "Tokens",
         "Fresh input, cache reads, cache writes and output together.",
-        against_last("tokens", f"{_INPUT} + sum(output_tokens)", "argus.cost_hourly", where=_SPENT),
+        against_last("tokens", f"{_INPUT} + sum(output_tokens)", "argus.cost_hourly", where=SPENT),
         look.COUNT,
         links=[links.to_sessions("Sessions, most tokens first", sort="tokens")],
         overrides=[CHANGED],
@@ -120,7 +120,7 @@ def _cache_efficiency() -> Json:
     return stat(
         "Cache efficiency",
         "Of all input tokens the share that was read from the cache. Reading costs a tenth of fresh input: a fall is paid for.",
-        against_last("cached", _CACHED, "argus.cost_hourly", where=_SPENT),
+        against_last("cached", _CACHED, "argus.cost_hourly", where=SPENT),
         look.SHARE,
         thresholds=_CACHE_STEPS,
         links=[links.to_dashboard("Cost of cache rebuilds", "argus-cost")],
@@ -165,25 +165,6 @@ def _active_time() -> Json:
     )
 
 
-def _cost_over_time() -> Json:
-    return timeseries(
-        "Cost by surface",
-        "USD per bucket. A click on a bar opens the sessions of just that time, costliest first.",
-        series(f"""
-            SELECT {BUCKET} AS time, surface, sum(cost_nanousd) / 1e9 AS cost
-            FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}
-            GROUP BY time, surface
-            ORDER BY time, surface"""),
-        look.USD,
-        label="surface",
-        style="bars",
-        stacked=True,
-        links=[links.to_sessions(when=links.POINT, surface="${__field.labels.surface:percentencode}")],
-        overrides=look.named(look.SURFACES),
-    )
-
-
 def _cumulated() -> Json:
     return timeseries(
         "This period against the last",
@@ -203,7 +184,7 @@ def _cumulated() -> Json:
                 (
                     SELECT hour, cost_nanousd, hour >= toStartOfHour($__fromTime, 'UTC') AS is_now
                     FROM argus.cost_hourly
-                    WHERE {within_both("hour")} AND {_SPENT}
+                    WHERE {within_both("hour")} AND {SPENT}
                 )
                 GROUP BY time
             )
@@ -274,7 +255,7 @@ def _tokens_over_time() -> Json:
                 sum(cache_read_tokens) AS "cache read",
                 sum(cache_creation_tokens) AS "cache creation"
             FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}
+            WHERE {within("hour")} AND {SPENT}
             GROUP BY time
             ORDER BY time"""),
         look.COUNT,
@@ -292,7 +273,7 @@ def _cache_over_time() -> Json:
         series(f"""
             SELECT {BUCKET} AS time, {_CACHED} AS cached
             FROM argus.cost_hourly
-            WHERE {within("hour")} AND {_SPENT}
+            WHERE {within("hour")} AND {SPENT}
             GROUP BY time
             ORDER BY time"""),
         look.SHARE,

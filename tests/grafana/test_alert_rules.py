@@ -386,6 +386,25 @@ def test_a_budget_that_is_broken_when_it_is_set_pages(turn: Fleet) -> None:
     assert paged(turn, "late-set", OCTOBER - timedelta(hours=29))
 
 
+def test_a_limit_that_is_passed_pages_while_another_is_kept_again(fleet: Fleet) -> None:
+    """
+    Of 100 USD: 85 are spent by the evening of the 28th, 84 of them in the last week, so 112 by the end. A day later 92 are
+    spent, and 108 by the end: the projection keeps its limit of 110 again, and 90 spent is passed.
+    """
+    spent = {
+        datetime(2026, 9, 1, 12, tzinfo=UTC): 1,
+        datetime(2026, 9, 28, 12, tzinfo=UTC): 84,
+        datetime(2026, 9, 29, 11, tzinfo=UTC): 7,
+    }
+    slowing = scenarios.Workspace("slowing")
+    for at, usd in spent.items():
+        slowing.session((at - scenarios.NOW).total_seconds(), count=1, usd=usd)
+    scenarios.load(fleet.databases, [slowing])
+    fleet.budget("workspace", "slowing", 100)
+    evenings = [SEPTEMBER_ENDS + timedelta(hours=6 - 24 * days) for days in (2, 1, 0)]
+    assert [paged(fleet, "slowing", evening) for evening in evenings] == [True, True, False]
+
+
 # What Grafana asks of the files.
 
 

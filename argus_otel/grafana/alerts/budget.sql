@@ -1,6 +1,6 @@
 {% import 'mutes.jinja' as mutes with context %}
 {% macro limits_passed(spent, projected) -%}
-(({{ spent }} >= spent_share_min) + ({{ spent }} >= 1) + ({{ spent }} >= projected_from_share AND {{ projected }} >= projected_share_min))
+[{{ spent }} >= spent_share_min, {{ spent }} >= 1, {{ spent }} >= projected_from_share AND {{ projected }} >= projected_share_min]
 {%- endmacro %}
 -- Budgets that passed a limit since the window began: most of it is spent, all of it is spent, or the month will come to more at
 -- its pace. Passing pages, once per limit; a budget that was broken last week does not page every day. A new month begins at none,
@@ -26,7 +26,8 @@ FROM
         month_usd,
         spent_share,
         projected_usd / month_usd AS projected_share,
-        {{ limits_passed('spent_share', 'projected_share') }} > {{ limits_passed('spent_share_before', 'projected_share_before') }} AND NOT {{ mutes.is_workspace_muted() }} AS is_over
+        arrayExists((now, before) -> now > before, {{ limits_passed('spent_share', 'projected_share') }}, {{ limits_passed('spent_share_before', 'projected_share_before') }})
+            AND NOT {{ mutes.is_workspace_muted() }} AS is_over
     FROM (SELECT workspace, scope, name, month_usd, spent_share, projected_usd FROM {{ argus }}.budget_status(at = $__toTime)) AS now
     LEFT ANY JOIN
     (
