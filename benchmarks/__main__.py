@@ -34,7 +34,7 @@ class Size:
     seeds: tuple[range, ...]
 
 
-TUNED_ON, HELD_OUT = range(1, 11), range(101, 111)
+TUNED_ON, HELD_OUT = range(1, 11), range(201, 211)
 FULL = Size(runs=3, sessions=300, steady_s=15, view_sessions=100_000, seeds=(TUNED_ON, HELD_OUT))
 QUICK = Size(runs=1, sessions=45, steady_s=3, view_sessions=2_000, seeds=(range(1, 2),))
 RECORDS_PER_S = 5_000
@@ -122,7 +122,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="one small run of each: under a minute")
-    parser.add_argument("--seeds", type=_seeds, metavar="A-B", help="of anomalies; 1-10 and 101-110 by default")
+    parser.add_argument("--seeds", type=_seeds, metavar="A-B", help="of anomalies; 1-10 and 201-210 by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHMARKS):

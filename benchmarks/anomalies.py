@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING
 
 from argus_otel.schema.render import SchemaSettings, environment
 from argus_otel.store import EmbeddedStore
-from benchmarks.incidents import FOUND_WITHIN_H, KINDS, Incident, inject
+from benchmarks.baselines import Baselines
+from benchmarks.incidents import FOUND_WITHIN_H, KINDS, Incident, border_usd, inject
 from benchmarks.spending import BEGAN_AT_S, DAYS, HOURS, User, organization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from benchmarks.baselines import Scope
 
 DATABASE = "anomalies"
 _TABLES = (
@@ -38,9 +41,6 @@ APART_H = 6
 
 SIZES = ((1.0, "at most twice the border"), (2.0, "2 to 5 times"), (5.0, "over 5 times"))
 
-Scope = tuple[str, str]
-"""A workspace, and a user's label; '' for the whole workspace."""
-
 
 @dataclass(frozen=True, slots=True)
 class DetectionFigure:
@@ -49,9 +49,14 @@ class DetectionFigure:
     seeds: str
     due_incidents: int
     found_percent: float
+    found_by_page_percent: float  # where a page is due: of a workspace's incidents, those that its own page found
     found_later_percent: float  # while it went on
+    due_by_hour_incidents: int
+    found_by_hour_percent: float
     false_pages_per_week_of_3000_users: float
     false_tickets_per_100_user_weeks: float
+    ordinary_over_border_per_100_user_weeks: float  # episodes that are nobody's fault, and by the stricter border
+    ordinary_by_hour_per_100_user_weeks: float
     median_minutes_to_find: float
 
 
@@ -77,6 +82,12 @@ class Tally:
     due: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     found_later: int = 0
+    due_pages: int = 0
+    found_pages: int = 0
+    due_by_hour: int = 0
+    found_by_hour: int = 0
+    ordinary: int = 0
+    ordinary_by_hour: int = 0
 
 
 def measure_anomalies(seeds: range) -> tuple[DetectionFigure, list[RecallFigure]]:
@@ -95,9 +106,27 @@ def measure_anomalies(seeds: range) -> tuple[DetectionFigure, list[RecallFigure]
 def count(tally: Tally, store: EmbeddedStore, folder: Path, seed: int) -> None:
     """Fill the database with a seed, and add what is found in it and what is wrong."""
     users = organization(seed)
-    incidents = inject(seed, users)
+    baselines = Baselines(users)
+    _count_ordinary(tally, users, baselines)
+    incidents = inject(seed, users, baselines)
     _fill(store, folder / "spent.tsv", users)
     _compare(tally, users, incidents, _anomalous_hours(store))
+
+
+def _count_ordinary(tally: Tally, users: Iterable[User], baselines: Baselines) -> None:
+    """Count how often a user passes the borders with nothing wrong: what no detector can tell from an incident of that size."""
+    for user in users:
+        if user.is_muted:
+            continue
+        over, over_by_hour = [], []
+        for hour in sorted(user.spent_usd):
+            usd = user.cost_usd(hour)
+            if usd > border_usd(baselines.of(user.workspace, user.label, hour // 24)):
+                over.append(hour)
+            if usd > border_usd(user.expected_usd[hour]):
+                over_by_hour.append(hour)
+        tally.ordinary += len([*_episodes(over)])
+        tally.ordinary_by_hour += len([*_episodes(over_by_hour)])
 
 
 def _fill(store: EmbeddedStore, file: Path, users: Iterable[User]) -> None:
@@ -147,8 +176,16 @@ def _compare(tally: Tally, users: Sequence[User], incidents: Sequence[Incident],
     tally.seed_count += 1
     tally.user_weeks += len({(user.label, hour // 168) for user in users for hour in user.spent_usd})
     for incident in incidents:
+        first = _first(incident, hours)
         if incident.due is not None:
-            _look_for(tally, incident, incident.due, hours)
+            _look_for(tally, incident, incident.due, first)
+            if incident.scope == "workspace":
+                paged = _first(incident, {scope: hours[scope] for scope in hours if not scope[1]})
+                tally.due_pages += 1
+                tally.found_pages += _is_in_time(paged, incident.due)
+        if incident.due_by_hour is not None:
+            tally.due_by_hour += 1
+            tally.found_by_hour += _is_in_time(first, incident.due_by_hour)
     spans = _spans(incidents)
     for scope, anomalous in hours.items():
         for first, last in _episodes(anomalous):
@@ -157,18 +194,24 @@ def _compare(tally: Tally, users: Sequence[User], incidents: Sequence[Incident],
                 tally.false_tickets += scope[1] != ""
 
 
-def _look_for(tally: Tally, incident: Incident, due: int, hours: dict[Scope, list[int]]) -> None:
-    """Count an incident as found by its ticket or the page of its workspace; one of a workspace by the page alone."""
+def _first(incident: Incident, hours: Mapping[Scope, list[int]]) -> int | None:
+    """Return the first anomalous hour of its users or its workspace."""
+    scopes = {(incident.workspace, ""), *((incident.workspace, user.label) for user in incident.users)}
+    return min((hour for scope in scopes for hour in hours.get(scope, []) if hour in incident.span), default=None)
+
+
+def _is_in_time(first: int | None, due: int) -> bool:
+    return first is not None and first < due + FOUND_WITHIN_H
+
+
+def _look_for(tally: Tally, incident: Incident, due: int, first: int | None) -> None:
+    """Count an incident as found by a ticket of one of its users or the page of its workspace."""
     names = [incident.kind, next(name for least, name in reversed(SIZES) if incident.times_over >= least)]
     tally.due.update(names)
-    scopes = {(incident.workspace, incident.label), (incident.workspace, "")}
-    first = min((hour for scope in scopes for hour in hours.get(scope, []) if hour in incident.span), default=None)
-    if first is None:
-        return
-    if first < due + FOUND_WITHIN_H:
+    if first is not None and _is_in_time(first, due):
         tally.found.update(names)
         tally.minutes_to_find.append(60.0 * (first + 1 - incident.begins))
-    else:
+    elif first is not None:
         tally.found_later += 1
 
 
@@ -184,7 +227,7 @@ def _spans(incidents: Iterable[Incident]) -> dict[Scope, list[tuple[int, int]]]:
 
 def _episodes(hours: Sequence[int]) -> Iterable[tuple[int, int]]:
     """Yield the first and last of hours that are one episode."""
-    breaks = [0]
+    breaks = [0] if hours else []
     for before, after in pairwise(hours):
         breaks.append(breaks[-1] + (after - before > APART_H))
     for _, episode in groupby(zip(breaks, hours, strict=True), key=lambda each: each[0]):
@@ -201,9 +244,14 @@ def figures(seeds: str, tally: Tally) -> tuple[DetectionFigure, list[RecallFigur
         seeds,
         due,
         100 * found / due,
+        100 * tally.found_pages / tally.due_pages,
         100 * tally.found_later / due,
+        tally.due_by_hour,
+        100 * tally.found_by_hour / tally.due_by_hour,
         tally.false_pages / weeks_of_3000,
         100 * tally.false_tickets / tally.user_weeks,
+        100 * tally.ordinary / tally.user_weeks,
+        100 * tally.ordinary_by_hour / tally.user_weeks,
         statistics.median(tally.minutes_to_find),
     )
     names = [*KINDS, *(name for _, name in SIZES)]

@@ -18,6 +18,7 @@ from benchmarks.spending import DAYS, HOURS, is_weekend
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from benchmarks.baselines import Baselines
     from benchmarks.spending import User
 
 Scope = Literal["user", "workspace"]
@@ -55,9 +56,11 @@ class Incident:
     begins: int
     hours: int
     due: int | None = field(default=None)
-    """The first hour in which it has cost more than three times the expected and 5 USD since it began; None if it never has."""
+    """The first hour that costs more than three times the baseline and 5 USD; None if none does."""
     times_over: float = 0.0
-    """The border, at most."""
+    """That border, at most."""
+    due_by_hour: int | None = field(default=None)
+    """A stricter border: since it began it has cost more than 5 USD and three times what the habits say of these very hours."""
 
     @property
     def label(self) -> str:
@@ -68,7 +71,7 @@ class Incident:
         return range(self.begins, min(self.begins + self.hours, HOURS))
 
 
-def inject(seed: int, users: Sequence[User]) -> list[Incident]:
+def inject(seed: int, users: Sequence[User], baselines: Baselines) -> list[Incident]:
     """Add 60 incidents to what the users spend and return them, judged."""
     rng = random.Random(f"{seed}/incidents")
     incidents: list[Incident] = []
@@ -76,7 +79,7 @@ def inject(seed: int, users: Sequence[User]) -> list[Incident]:
         for _ in range(count):
             incidents.append(_placed(rng, kind, users, incidents))
     for incident in incidents:
-        _judge(incident, [user for user in users if user.workspace == incident.workspace])
+        _judge(incident, [user for user in users if user.workspace == incident.workspace], baselines)
     return incidents
 
 
@@ -98,17 +101,26 @@ def _are_apart(one: Incident, other: Incident) -> bool:
     )
 
 
-def _judge(incident: Incident, colleagues: Sequence[User]) -> None:
-    """Judge by what was really spent in the scope, noise and all, against what its habits alone would have spent."""
+def _judge(incident: Incident, colleagues: Sequence[User], baselines: Baselines) -> None:
+    """Judge by what was really spent in the scope, noise and all."""
     users = incident.users if incident.scope == "user" else [user for user in colleagues if not user.is_muted]
-    cost_usd = expected_usd = 0.0
+    baseline_usd = baselines.of(incident.workspace, incident.label, incident.begins // 24)
+    total_usd = expected_usd = 0.0
     for hour in incident.span:
-        cost_usd += sum(user.cost_usd(hour) for user in users)
-        expected_usd += sum(user.expected_usd[hour] for user in users)
-        times_over = cost_usd / max(RATIO_MIN * expected_usd, COST_MIN_USD)
+        cost_usd = sum(user.cost_usd(hour) for user in users)
+        times_over = cost_usd / border_usd(baseline_usd)
         incident.times_over = max(incident.times_over, times_over)
         if times_over > 1 and incident.due is None:
             incident.due = hour
+        total_usd += cost_usd
+        expected_usd += sum(user.expected_usd[hour] for user in users)
+        if total_usd > border_usd(expected_usd) and incident.due_by_hour is None:
+            incident.due_by_hour = hour
+
+
+def border_usd(baseline_usd: float) -> float:
+    """Return above what an hour must be found."""
+    return max(RATIO_MIN * baseline_usd, COST_MIN_USD)
 
 
 _Drawn = tuple[Incident, "Callable[[], None]"] | None

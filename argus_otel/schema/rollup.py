@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from argus_otel.privacy.redaction import quote
+from argus_otel.schema.cluster import in_shards
 from argus_otel.schema.render import environment
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ class RollupStatements:
         self.sessions = self._render("sessions")
         """Rows: workspace, session_id. Parameters: from_s, until_s."""
         self.unmark = self._render("unmark")
+        sums = in_shards(settings, f"{settings.argus_database}.session_rollup")
+        self.synchronize = f"SYSTEM SYNC REPLICA ON CLUSTER '{settings.cluster}' {sums}" if settings.cluster else None
+        """What waits until every replica has the sums, None where there is one: a mark says that whoever looks finds them."""
 
     def roll(self, keys: Sequence[str]) -> str:
-        """Return what sums up these sessions, each as `session_key` has it; they stand in it four times."""
+        """Return what sums up these sessions, each as `session_key` has it; they stand in it five times."""
         return self._render("roll", among=f"(workspace, session_id) IN ({', '.join(keys)})")
 
     def mark(self, until_s: int) -> str:

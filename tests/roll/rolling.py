@@ -23,6 +23,7 @@ SUMMARIES = (
     "tools_hourly",
     "activity_hourly",
     "api_errors_hourly",
+    "rebuilds_hourly",
     "daily_users",
     "versions",
 )

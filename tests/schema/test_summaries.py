@@ -177,6 +177,21 @@ def test_errors_add_up_to_the_sessions(databases: Databases) -> None:
     assert [row["api_error_count"] for row in databases.view("sessions", order="session_id")] == [2, 1]
 
 
+def test_a_rebuild_wrote_to_the_cache_and_read_nothing_though_it_had_asked_before(databases: Databases) -> None:
+    first, hit = {"cache_creation_tokens": 500}, {"cache_read_tokens": 500}
+    databases.load([
+        api_request("r1", 0.05, **first),
+        api_request("r2", 0.01, at_s=60, **hit),
+        api_request("r3", 0.07, at_s=4000, cache_creation_tokens=700),
+        api_request("r4", 0.02, at_s=4060, cache_creation_tokens=10, **hit),
+        api_request("r5", 0.03, at_s=4120, model="another", **first),
+        api_request("r6", 0.04, at_s=4180, session="s2", **first),
+    ])  # fmt: skip
+    [row] = databases.view("rebuilds_hourly")
+    told = (row["session_id"], row["hour"], row["rebuild_count"], row["cost_nanousd"], row["cache_creation_tokens"])
+    assert told == ("s1", SECOND_HOUR, 1, 70_000_000, 700)
+
+
 def test_a_version_has_the_figures_of_the_sessions_that_ran_it(databases: Databases) -> None:
     told = {
         "argus.version.skill:greet": "aa",

@@ -4,17 +4,17 @@
 -- whenever it is asked for, and the unfinished hour is judged by what is there already.
 {% set cost_usd_min, ratio_min = 5, 3 %}{# of the last four hours together; of the hour to its baseline #}
 {#- How many spreads above the usual are an anomaly: of a user, of a workspace as a whole, of so many of its users together. -#}
-{% set user_limit, workspace_limit, crowd_limit, crowd_min = 2.5, 4.5, 2.8, 3 %}
-{% set known_days, known_hours = 5, 10 %}{# active ones, from which on a scope is judged by its own past #}
-{#- How far apart days are by assumption, with the weight of so many days; and a newcomer from the others of the workspace. -#}
-{% set assumed_spread, assumed_days, new_spread = 0.4, 40, 0.9 %}
+{% set user_limit, workspace_limit, crowd_limit, crowd_min = 2.5, 4.0, 2.8, 2 %}
+{% set known_days, known_hours, settled_days = 5, 10, 10 %}{# active ones: from which on the own past is a judge, and no longer grows #}
+{#- How far apart days are by assumption, with the weight of so many days; and for how many days of a user's own the others stand. -#}
+{% set assumed_spread, assumed_days, others_days = 0.43, 40, 0.75 %}
 {% set hour_said = "Tuple(hour DateTime(\\'UTC\\'), cost_nanousd Int64, peak Float64)" %}
 {% macro quantile(level, values) %}arrayReduce('quantileExactInclusive({{ level }})', {{ values }}){% endmacro %}
 {#- Weekdays are of one kind; a Saturday somewhere is a Friday elsewhere, so it is compared with Saturdays only. -#}
 {% macro kind(day) %}greatest(toDayOfWeek(toDate({{ day }})), 5){% endmacro %}
 {% macro muted_by(rule, fits) -%}
 arrayExists(
-                    mute -> mute.1 IN ('', toString(workspace)) AND {{ fits }},
+                    mute -> (mute.1 = '' OR mute.1 = toString(workspace)) AND {{ fits }},
                     (SELECT groupArray((toString(mutes.workspace), mutes.user_key)) FROM {{ argus }}.mutes AS mutes WHERE rule IN ('', '{{ rule }}')))
 {%- endmacro %}
 CREATE OR REPLACE VIEW {{ argus }}.cost_anomalies {{ on_cluster }} AS
@@ -67,13 +67,13 @@ WITH
     (
         SELECT
             workspace, scope, user_label, day, is_muted,
-            arrayFirst(known -> known.day = day, days).hours AS hours,
+            tupleElement(arrayFirst(known -> known.day = day, days), 'hours') AS hours,
             arrayFilter(known -> known.day BETWEEN day - 28 AND day - 1, days) AS past,
-            arrayFilter(known -> toDayOfWeek(toDate(known.day)) < 6, past).peak AS weekday_peaks,
+            tupleElement(arrayFilter(known -> toDayOfWeek(toDate(known.day)) < 6, past), 'peak') AS weekday_peaks,
             if(length(weekday_peaks) < {{ known_days }}, past.peak, weekday_peaks) AS peaks,
             length(peaks) AS day_count,
             day_count >= {{ known_days }} AS is_known,
-            arrayFlatten(past.hours).peak AS hourly_peaks,
+            tupleElement(arrayFlatten(past.hours), 'peak') AS hourly_peaks,
             length(hourly_peaks) AS hour_count
         FROM
         (
@@ -96,24 +96,30 @@ WITH
         )
         ARRAY JOIN range(toUInt16(toDate({from:DateTime}, 'UTC')), toUInt16(toDate({to:DateTime} - 1, 'UTC')) + 1) AS day
     ),
-    -- What is usual: of who is known by the own past, of a newcomer by the users of the workspace.
+    -- What is usual: a user's own days with those of the workspace's users as a fraction of a day more, so that who is new is like
+    -- the others and, day by day, like himself; and how far from it a day may lie, the further the fewer days are known.
     levels AS
     (
         SELECT
             *,
             {{ quantile(0.5, 'peaks') }} AS own_peak,
             quantileExactInclusiveIf(0.5)(own_peak, is_known) OVER (PARTITION BY workspace, scope, day) AS others_peak,
-            is_known OR (scope = 'user' AND sum(is_known) OVER (PARTITION BY workspace, scope, day) > 0) AS is_judged,
-            if(is_known, own_peak, greatest(others_peak, if(day_count > 0, {{ quantile(0.75, 'peaks') }}, 0))) AS usual_peak,
-            if(
-                is_known,
-                sqrt((day_count * pow(({{ quantile(0.9, 'peaks') }} - own_peak) / 1.2816, 2) + {{ assumed_days * assumed_spread ** 2 }}) / (day_count + {{ assumed_days }}) * (1 + 1.5 / day_count)),
-                {{ new_spread }}) AS spread,
+            scope = 'user' AND sum(is_known) OVER (PARTITION BY workspace, scope, day) > 0 AS has_others,
+            is_known OR has_others AS is_judged,
+            if(day_count >= {{ settled_days }}, own_peak, greatest(own_peak, {{ quantile(0.75, 'peaks') }})) AS grown_peak,
+            multiIf(
+                day_count = 0, if(has_others, others_peak, 0),
+                NOT has_others, grown_peak,
+                (day_count * grown_peak + {{ others_days }} * others_peak) / (day_count + {{ others_days }})) AS usual_peak,
+            if(day_count = 0, 0, ({{ quantile(0.9, 'peaks') }} - own_peak) / 1.2816) AS own_spread,
+            sqrt(
+                (day_count * pow(own_spread, 2) + {{ assumed_days * assumed_spread ** 2 }}) / (day_count + {{ assumed_days }})
+                * (1 + 1 / (day_count + {{ others_days }}))) AS spread,
             -- Days of the same kind count with nothing spent too, in weeks in which the scope was there; the dearest tenth does not.
             arrayFilter(known -> {{ kind('known.day') }} = {{ kind('day') }}, past) AS similar_days,
             arrayMap(known -> intDiv(day - 1 - known.day, 7), past) AS active_weeks,
             arrayCount(
-                ago -> {{ kind('day - ago') }} = {{ kind('day') }} AND has(active_weeks, intDiv(ago - 1, 7)) AND day - ago >= past[1].day,
+                ago -> {{ kind('day - ago') }} = {{ kind('day') }} AND has(active_weeks, intDiv(ago - 1, 7)) AND day - ago >= tupleElement(past[1], 'day'),
                 range(1, 29)) AS similar_day_count,
             intDiv(similar_day_count, 10) AS outlier_count
         FROM pasts
@@ -126,7 +132,7 @@ WITH
             said.cost_nanousd AS cost_nanousd,
             arraySum(
                 other -> if(other.hour BETWEEN said.hour - toIntervalHour(3) AND said.hour, other.cost_nanousd, 0),
-                arrayConcat(arrayFirst(known -> known.day = day - 1, past).hours, hours)) AS recent_nanousd,
+                arrayConcat(tupleElement(arrayFirst(known -> known.day = day - 1, past), 'hours'), hours)) AS recent_nanousd,
             if(is_known,
                 intDiv(
                     arraySum(arraySlice(
