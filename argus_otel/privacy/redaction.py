@@ -48,6 +48,14 @@ class Redaction:
         rules = (*self.rules, *_packaged_rules("rules"), *_packaged_rules("optional_rules"))
         return sorted({_MARK_OF_BYTES, *(mark for rule in rules for mark in _MARK.findall(rule.replacement))})
 
+    @property
+    def any_pattern(self) -> str:
+        """The one pattern that matches what any rule does."""
+        return "|".join(
+            f"(?i:{rule.pattern[4:]})" if rule.pattern.startswith("(?i)") else f"(?:{rule.pattern})"
+            for rule in self.rules
+        )
+
     def redact(self, expression: str) -> str:
         """Return the SQL of `expression` (String) with every match of every rule replaced."""
         for rule in self.rules:
@@ -74,11 +82,7 @@ class Redaction:
 
     def has_secret(self, expression: str) -> str:
         """Return the SQL that is true where any rule matches `expression`: for bytes, which cannot be redacted in part."""
-        alternatives = "|".join(
-            f"(?i:{rule.pattern[4:]})" if rule.pattern.startswith("(?i)") else f"(?:{rule.pattern})"
-            for rule in self.rules
-        )
-        return f"match({expression}, {quote(alternatives)})"
+        return f"match({expression}, {quote(self.any_pattern)})"
 
     def redact_text(self, expression: str) -> str:
         """As `redact`, but looks closely only at texts that pass the prefilter."""

@@ -66,9 +66,14 @@ class GrpcListener:
         except RuntimeError as error:
             raise ConfigError(f"otlp_grpc: cannot listen on {settings.grpc_address}: is it taken?") from error
         await self._server.start()
-        for name in ("", *(spec.grpc_service for spec in SIGNALS)):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self.set_serving(is_serving=True)
         return f"{settings.grpc_address.rpartition(':')[0]}:{port}"
+
+    async def set_serving(self, *, is_serving: bool) -> None:
+        """Say so to who asks the health service; requests are taken or refused all the same."""
+        status = health_pb2.HealthCheckResponse
+        for name in ("", *(spec.grpc_service for spec in SIGNALS)):
+            await self._health.set(name, status.SERVING if is_serving else status.NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Say NOT_SERVING, take nothing new, finish what is under way."""

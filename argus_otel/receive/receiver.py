@@ -71,6 +71,21 @@ class Receiver:
             raise
         return Endpoints(grpc, http)
 
+    @property
+    def is_draining(self) -> bool:
+        """Are senders told to retry later?"""
+        return self._inbox.is_draining
+
+    @property
+    def requests_under_way(self) -> int:
+        """Requests that were let in and are not answered."""
+        return self._inbox.requests_under_way
+
+    async def drain(self, *, is_draining: bool) -> None:
+        """Tell senders to retry later, and gRPC's health service NOT_SERVING; or take that back. May be repeated."""
+        self._inbox.is_draining = is_draining
+        await self._grpc.set_serving(is_serving=not is_draining)
+
     async def take_own(self, signal: Signal, body: bytes) -> None:
         """
         Take a protobuf request of this process as if it had been sent, also after `stop`; its transport counts as `own`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 MIB = 1 << 20
@@ -30,6 +31,9 @@ class ReceiveSettings:
     connection_age_s_max: float = 600.0
     """So that senders behind a balancer spread again after a rollout."""
     token: str | None = field(default=None, repr=False)
+    """Of senders to the default workspace. With neither this nor `workspace_tokens` any sender is accepted."""
+    workspace_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Workspace of the senders that present a token, by that token."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
