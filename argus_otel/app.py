@@ -19,19 +19,22 @@ import threading
 from dataclasses import asdict, dataclass
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from argus_otel import __version__, enrichment
-from argus_otel.config import Config, read_secret
+from argus_otel.config import Config, read_secret, read_workspace_tokens, server_urls
 from argus_otel.envelope import Signal
 from argus_otel.erase import Eraser
-from argus_otel.errors import ConfigError, SchemaError, StoreError, StoreUnavailableError
+from argus_otel.errors import ConfigError, SchemaError, ShuttingDownError, StoreError, StoreUnavailableError
 from argus_otel.load import DeadLetters, DeadLetterSettings, Ledger, Loader, LoadSettings
 from argus_otel.load.dead_letters import observe_dead_letters
 from argus_otel.own_metrics import OwnMetrics
 from argus_otel.privacy.redaction import load_redaction
 from argus_otel.receive import Receiver, ReceiveSettings, request_as_document, without_words
 from argus_otel.roll import Roller, RollSettings
+from argus_otel.schema.cluster import READING_SETTINGS, missing_settings
 from argus_otel.schema.migrate import migrate, plan
+from argus_otel.schema.probes import erase_probe
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.serve.control import Control
 from argus_otel.serve.endpoint import Endpoint, EndpointSettings
@@ -69,6 +72,17 @@ class RunningAddresses:
     control_socket: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What stands behind the doors: what is acknowledged gets into ClickHouse without them."""
+
+    telemetry: Telemetry
+    spool: Spool
+    store: EmbeddedStore | ServerStore
+    dead_letters: DeadLetters
+    loader: Loader
+
+
 def schema_settings(config: Config) -> SchemaSettings:
     """Return what the configuration says of the schema."""
     return SchemaSettings(
@@ -92,16 +106,30 @@ class Service:
         self._config = config
         self._schema = schema_settings(config)
         self._token = read_secret(config.token_file)
+        self._workspace_tokens = read_workspace_tokens(config.workspace_tokens_file)
+        if self._token in self._workspace_tokens:
+            raise ConfigError(
+                f"{config.workspace_tokens_file} has the token of token_file: a token is for one workspace"
+            )
         self._endpoint_password = read_secret(config.clickhouse_http_password_file)
         self._schema_lock = threading.Lock()
         self._is_schema_ready = False
         self._is_ready = False
+        self._receiver: Receiver | None = None
         self._cleanups: list[Callable[[], Any]] = []
 
     async def start(self) -> RunningAddresses:
         """Bring everything up and return the addresses; what was started is stopped again if a part fails."""
         try:
             return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def start_loading(self) -> Loader:
+        """Bring up only what empties the spool, without a door, and return it; `stop` as after `start`."""
+        try:
+            return (await self._start_behind()).loader
         except BaseException:
             await self.stop()
             raise
@@ -117,7 +145,7 @@ class Service:
     def _later(self, cleanup: Callable[[], Any]) -> None:
         self._cleanups.append(cleanup)
 
-    async def _start(self) -> RunningAddresses:
+    async def _start_behind(self) -> _Behind:
         config = self._config
         _private_folder(config.data_dir)
         telemetry = Telemetry(
@@ -133,7 +161,7 @@ class Service:
             received_records=ledger.entry.received_records,
         )
         self._later(spool.close)
-        store = open_store(config.clickhouse, config.data_dir / "clickhouse")
+        store = open_store(config)
         self._later(store.close)
         if isinstance(store, EmbeddedStore):
             await asyncio.to_thread(self._prepare_schema, store)
@@ -150,13 +178,19 @@ class Service:
             LoadSettings(loader_folder / "scratch", expanded_bytes_max=config.load_expanded_bytes_max),
             on_private=eraser.wake,
         )
-        roller = Roller(store, lambda: self._schema, telemetry, RollSettings(margin_s=config.rollup_margin_s))
-        roller.start()
-        self._later(lambda: asyncio.to_thread(roller.close))
         eraser.start()
         self._later(lambda: asyncio.to_thread(eraser.close, ERASE_S_MAX))
         loader.start()
         self._later(lambda: asyncio.to_thread(loader.close, DRAIN_S_MAX))
+        return _Behind(telemetry, spool, store, dead_letters, loader)
+
+    async def _start(self) -> RunningAddresses:
+        config = self._config
+        behind = await self._start_behind()
+        telemetry, spool, store, loader = behind.telemetry, behind.spool, behind.store, behind.loader
+        roller = Roller(store, lambda: self._schema, telemetry, RollSettings(margin_s=config.rollup_margin_s))
+        roller.start()
+        self._later(lambda: asyncio.to_thread(roller.close))
         own_metrics = OwnMetrics(
             telemetry.otlp, lambda body: receiver.take_own(Signal.METRICS, body), config.own_metrics_interval_s
         )
@@ -165,13 +199,14 @@ class Service:
         telemetry.observe_each(Metric.ACCOUNTING_RECORDS, "state", lambda: _sums(loader))
         routes = operations_routes(self._health, telemetry)
         clickhouse_http = await self._start_endpoint(store, telemetry, routes)
-        control_socket = await self._start_control(store, loader, dead_letters, spool)
+        control_socket = await self._start_control(behind)
 
         def workspace_of(authorization: Callable[[], str]) -> str:
             return receiver.workspace_of(authorization)
 
         erasures = erasures_route(workspace_of, lambda workspace, session: self._erasure(store, workspace, session))
         receiver = Receiver(self._receive_settings(), spool.append, telemetry, extra_routes=[*routes, erasures])
+        self._receiver = receiver
         self._later(lambda: receiver.stop(grace_s=5.0))
         endpoints = await receiver.start()
         addresses = RunningAddresses(
@@ -197,7 +232,7 @@ class Service:
         self, store: EmbeddedStore | ServerStore, telemetry: Telemetry, routes: Sequence[Route]
     ) -> str:
         if not isinstance(store, EmbeddedStore):
-            return self._config.clickhouse.rpartition("@")[2].removeprefix("https://").removeprefix("http://")
+            return ",".join(urlsplit(url).netloc.rpartition("@")[2] for url in server_urls(self._config.clickhouse))
         config = self._config
         endpoint = Endpoint(
             EndpointSettings(
@@ -217,9 +252,9 @@ class Service:
         self._later(endpoint.stop)
         return await endpoint.start()
 
-    async def _start_control(
-        self, store: EmbeddedStore | ServerStore, loader: Loader, dead_letters: DeadLetters, spool: Spool
-    ) -> str:
+    async def _start_control(self, behind: _Behind) -> str:
+        store, loader, dead_letters, spool = behind.store, behind.loader, behind.dead_letters, behind.spool
+        loop = asyncio.get_running_loop()
         control = Control(
             self._config.data_dir,
             status=lambda: self._status(store, loader),
@@ -229,8 +264,11 @@ class Service:
             enrich=lambda document: enrichment.apply(
                 store, self._schema.argus_database, enrichment.of_document(document)
             ),
+            erase_probe=lambda session_id: erase_probe(store, self._schema, session_id),
             show=lambda letter_id: self._show_letter(dead_letters, letter_id),
             retry=loader.retry_dead_letters,
+            drain=lambda is_draining: asyncio.run_coroutine_threadsafe(self._drain(is_draining), loop).result(),
+            drained=lambda: self._drained(loader),
         )
         self._later(control.stop)
         return await control.start()
@@ -243,6 +281,7 @@ class Service:
             body_bytes_max=config.body_bytes_max,
             expanded_bytes_max=config.expanded_bytes_max,
             token=self._token,
+            workspace_tokens=self._workspace_tokens,
             tls_certificate=config.tls_certificate,
             tls_key=config.tls_key,
         )
@@ -255,6 +294,8 @@ class Service:
         with self._schema_lock:
             if self._is_schema_ready:
                 return
+            if self._schema.cluster:
+                self._check_profile(store)
             if isinstance(store, EmbeddedStore) or self._config.migrate:
                 migrate(store, self._schema)
             elif pending := [step for step in plan(store, self._schema) if step.action != "unchanged"]:
@@ -263,6 +304,14 @@ class Service:
                     "run `argus-otel migrate --clickhouse URL`, or serve with --migrate"
                 )
             self._is_schema_ready = True
+
+    def _check_profile(self, store: EmbeddedStore | ServerStore) -> None:
+        names = ", ".join(f"'{name}'" for name in READING_SETTINGS)
+        rows = store.rows(f"SELECT name, value FROM system.settings WHERE name IN ({names})")
+        if missing := missing_settings(rows):
+            raise StoreUnavailableError(
+                f"the login's profile on the cluster lacks {', '.join(missing)}: `argus-otel migrate --print-grants` has it"
+            )
 
     def _migrate_again(self, store: EmbeddedStore | ServerStore) -> list[dict[str, str]]:
         """Apply the configuration's rules of this moment: a redaction file may have changed since the start."""
@@ -277,7 +326,26 @@ class Service:
         return {**asdict(letter), "request": request}
 
     def _health(self) -> dict[str, Any]:
-        return {"ready": self._is_ready, "version": __version__}
+        return {"ready": self._is_ready and not self._is_draining, "version": __version__}
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._receiver is not None and self._receiver.is_draining
+
+    async def _drain(self, is_draining: bool) -> None:  # noqa: FBT001 - what is asked of the control socket
+        if self._receiver is None or not self._is_ready:
+            raise ShuttingDownError("the service is starting or stopping: ask again")
+        await self._receiver.drain(is_draining=is_draining)
+
+    def _drained(self, loader: Loader) -> dict[str, Any]:
+        """Return what stands between this moment and an empty spool."""
+        return {
+            "pid": os.getpid(),
+            "is_draining": self._is_draining,
+            "requests_under_way": self._receiver.requests_under_way if self._receiver else 0,
+            "accounting": _sums(loader),
+            "last_error": loader.status.last_error if loader.status.consecutive_failures else "",
+        }
 
     def _status(self, store: EmbeddedStore | ServerStore, loader: Loader) -> dict[str, Any]:
         try:

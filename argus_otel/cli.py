@@ -14,26 +14,26 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn, Optional
 
 import typer
 
 from argus_otel import __version__
-from argus_otel.enriching import budget_app, mute_app, people_app
+from argus_otel.doctor.command import doctor
+from argus_otel.draining import drain
+from argus_otel.enriching import budget_app, invoice_app, mute_app, people_app
 from argus_otel.errors import ConfigError
 from argus_otel.grafana.alerts.rules import RULES
 from argus_otel.grafana.commands import grafana_app
+from argus_otel.migrating import migrate
+from argus_otel.moving.command import move
 from argus_otel.plugin.commands import OursFirst, claude, plugin_app
 from argus_otel.reading import ClickHouse, ConfigFile, DataDir, Url
 from argus_otel.reading import configured as _load
-from argus_otel.reading import endpoint_of_service as _endpoint_of_service
 from argus_otel.reading import reader_of as _reader
 from argus_otel.terminal import Format, Output, Yes
 from argus_otel.terminal import failures as _failures
 from argus_otel.terminal import show as _print
-
-if TYPE_CHECKING:
-    from argus_otel.config import Config
 
 app = typer.Typer(
     name="argus-otel",
@@ -50,9 +50,14 @@ app.add_typer(letters_app, name="dead-letter")
 app.add_typer(plugin_app, name="plugin")
 app.add_typer(people_app, name="people")
 app.add_typer(budget_app, name="budget")
+app.add_typer(invoice_app, name="invoice")
 app.add_typer(mute_app, name="mute", context_settings={"obj": {rule.name: rule.mutable_by for rule in RULES}})
 app.add_typer(grafana_app, name="grafana")
 app.command(cls=OursFirst)(claude)
+app.command()(doctor)
+app.command()(drain)
+app.command()(migrate)
+app.command()(move)
 
 
 class Sort(enum.StrEnum):
@@ -268,92 +273,6 @@ def _variables(given: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, tuple(several)) for name, several in values.items())
 
 
-@app.command()
-def migrate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the statements that would run.")] = False,
-    listing: Annotated[bool, typer.Option("--list", help="Only list the statements and their state.")] = False,
-    clickhouse: Annotated[
-        Optional[str], typer.Option(help="URL of the ClickHouse server; default: the running service.")
-    ] = None,
-    data_dir: DataDir = None,
-    config: ConfigFile = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """Bring a ClickHouse server, or the running service's engine, to this version's schema."""
-    with _failures():
-        settings = _load({"data_dir": data_dir, "clickhouse": clickhouse}, config)
-        if settings.clickhouse != "embedded":
-            rows = _migrate_server(settings, dry_run=dry_run, listing=listing)
-        elif dry_run or listing:
-            rows = _plan_of_service(settings, with_sql=dry_run)
-        else:
-            from argus_otel.running import command
-
-            rows = command(settings.data_dir, "POST", "/migrate")
-        if dry_run and output is Format.TABLE:
-            typer.echo("\n\n".join(f"{row['sql']};" for row in rows))
-            return
-        from argus_otel.query.present import rows_table
-
-        _print(rows, output, lambda: rows_table(rows))
-
-
-def _migrate_server(settings: Config, *, dry_run: bool, listing: bool) -> list[dict[str, Any]]:
-    from argus_otel.app import schema_settings
-    from argus_otel.schema.migrate import migrate as apply
-    from argus_otel.schema.migrate import plan
-    from argus_otel.store import ServerStore
-
-    store = ServerStore(settings.clickhouse)
-    try:
-        steps = (plan if dry_run or listing else apply)(store, schema_settings(settings))
-    finally:
-        store.close()
-    return _steps(steps, with_sql=dry_run)
-
-
-def _plan_of_service(settings: Config, *, with_sql: bool) -> list[dict[str, Any]]:
-    from argus_otel.app import schema_settings
-    from argus_otel.schema.migrate import plan
-    from argus_otel.store import ServerStore
-
-    reader = ServerStore(_endpoint_of_service(settings))
-    try:
-        return _steps(plan(reader, schema_settings(settings)), with_sql=with_sql)
-    finally:
-        reader.close()
-
-
-def _steps(steps: list[Any], *, with_sql: bool) -> list[dict[str, Any]]:
-    if with_sql:
-        return [
-            {"statement": step.statement.name, "sql": step.statement.sql}
-            for step in steps
-            if step.action != "unchanged"
-        ]
-    return [
-        {"statement": step.statement.name, "target": step.statement.target, "action": step.action} for step in steps
-    ]
-
-
-@app.command()
-def doctor(output: Output = Format.TABLE, data_dir: DataDir = None, config: ConfigFile = None) -> None:
-    """Check the configuration, the data folder, the running service and its accounting; says what to do."""
-    with _failures():
-        settings = _load({"data_dir": data_dir}, config)
-        from argus_otel.doctor import examine
-        from argus_otel.query.present import rows_table
-
-        findings = examine(settings)
-        rows = [
-            {"check": item.check, "state": item.state, "finding": item.finding, "advice": item.advice}
-            for item in findings
-        ]
-        _print(rows, output, lambda: rows_table(rows))
-        if any(item.state == "failed" for item in findings):
-            raise typer.Exit(1)
-
-
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def capture(context: typer.Context) -> None:
     """Send what one hook is told (JSON on stdin) as content spans; run it with --help for the variables that it reads."""
@@ -374,11 +293,10 @@ def forget(
     """Make a session private: its text disappears from the views at once and from the disk in seconds; numbers stay."""
     with _failures():
         from argus_otel.forget import ask, erasure, known_ids, wait_until
-        from argus_otel.store import ServerStore
+        from argus_otel.reading import store_of
 
         settings = _load({"data_dir": data_dir}, config)
-        server = settings.clickhouse if settings.clickhouse != "embedded" else None
-        reader = ServerStore(server or _endpoint_of_service(settings))
+        reader = store_of(settings)
         argus = settings.argus_database
         known = known_ids(reader, argus, workspace, session_id)
         if known and session_id not in known:

@@ -8,6 +8,7 @@ ignored: a misspelt limit is no limit. docs/configuration.md is generated from t
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,8 +36,14 @@ def _address(value: str) -> str:
     return value
 
 
+def server_urls(value: str) -> tuple[str, ...]:
+    """Return the URLs of the servers that stand in one text, with commas between them."""
+    return tuple(re.split(r"\s*,\s*(?=https?://)", value.strip()))
+
+
 def _clickhouse(value: str) -> str:
-    if value != "embedded" and urlsplit(value).scheme not in ("http", "https"):
+    parts = [urlsplit(url) for url in server_urls(value)]
+    if value != "embedded" and not all(part.scheme in ("http", "https") and part.hostname for part in parts):
         raise ValueError("must be `embedded` or a URL like http://user:password@host:8123")
     return value
 
@@ -67,7 +74,26 @@ class Config(BaseSettings):
     otlp_grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC is received. Port 0 picks a free one.")
     otlp_http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP is received; also /health and /metrics.")
     clickhouse: Annotated[str, AfterValidator(_clickhouse)] = Field(
-        "embedded", description="`embedded`, or the URL of a ClickHouse server with user and password."
+        "embedded",
+        description="`embedded`, or the URL of a ClickHouse server with user and password; of several replicas, with commas.",
+    )
+    clickhouse_password_file: Path | None = Field(
+        None, description="File with the password of the server's user, so that it stands in no URL."
+    )
+    clickhouse_ca_file: Path | None = Field(
+        None, description="PEM file of the CA that signed the server's certificate, if the system does not know it."
+    )
+    clickhouse_certificate: Path | None = Field(
+        None, description="PEM certificate with which argus-otel shows who it is to the server; the URL names the user."
+    )
+    clickhouse_key: Path | None = Field(None, description="PEM private key of that certificate.")
+    clickhouse_verify: bool = Field(
+        default=True, description="Whether the server's certificate is checked. Without it anybody can be the server."
+    )
+    clickhouse_timeout_s: int = Field(
+        300,
+        ge=1,
+        description="Longest wait for a server's answer; then another replica is asked. Shorter than rollup_margin_s.",
     )
     clickhouse_http: Address = Field(
         "127.0.0.1:8123", description="Where the embedded engine answers ClickHouse's HTTP interface, read-only."
@@ -78,6 +104,11 @@ class Config(BaseSettings):
     )
     token_file: Path | None = Field(
         None, description="File with the bearer token that senders must present. Without one any sender is accepted."
+    )
+    workspace_tokens_file: Path | None = Field(
+        None,
+        description="File with the tokens of workspaces, a line `WORKSPACE TOKEN` each: the token that a sender presents decides"
+        " the workspace its records are in; `token_file`'s is `default`.",
     )
     tls_certificate: Path | None = Field(None, description="PEM certificate chain for both OTLP listeners.")
     tls_key: Path | None = Field(None, description="PEM private key of that certificate.")
@@ -143,6 +174,8 @@ class Config(BaseSettings):
     def _tls_is_whole(self) -> Config:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key belong together: give both or none")
+        if self.clickhouse_key is not None and self.clickhouse_certificate is None:
+            raise ValueError("clickhouse_key belongs to a clickhouse_certificate: give both")
         return self
 
 
@@ -190,6 +223,43 @@ def read_secret(file: Path | None) -> str | None:
     if not secret:
         raise ConfigError(f"{file} is empty: it must hold the secret")
     return secret
+
+
+_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def read_workspace_tokens(file: Path | None) -> dict[str, str]:
+    """
+    Return the workspace of each token in a file of lines `WORKSPACE TOKEN`; empty lines and those that begin with # say nothing.
+
+    A workspace may have several tokens, so that one can be replaced without an outage.
+
+    Raises:
+        ConfigError: it cannot be read, has no token, or a line of it is of another form or repeats a token; never quotes a token.
+    """
+    if file is None:
+        return {}
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.__class__.__name__}: is it a text file that we may read?"
+        ) from error
+    workspaces: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2 or not _WORKSPACE.fullmatch(words[0]):
+            raise ConfigError(
+                f"{file}, line {number}: write WORKSPACE TOKEN; a workspace has at most 64 of letters, digits, - _ and ."
+            )
+        if words[1] in workspaces:
+            raise ConfigError(f"{file}, line {number}: this token stands there already: each workspace needs its own")
+        workspaces[words[1]] = words[0]
+    if not workspaces:
+        raise ConfigError(f"{file} has no token: write a line WORKSPACE TOKEN for each workspace")
+    return workspaces
 
 
 NOT_SETTINGS = frozenset(

@@ -1,5 +1,5 @@
 """
-`argus-otel people`, `budget` and `mute`: what an operator asks -> changes, made by the running service or on a server.
+`argus-otel people`, `budget`, `mute` and `invoice`: what an operator asks -> changes, made by the running service or on a server.
 
 The alert rules are not known here: cli.py gives `mute_app` them as its context's object, MutableBy.
 """
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 people_app = typer.Typer(help="Who is who: names, teams and cost centres of users.", no_args_is_help=True)
 budget_app = typer.Typer(help="What a workspace, a team or a user may spend in a month.", no_args_is_help=True)
+invoice_app = typer.Typer(
+    help="What the provider counted, to be compared with what clients report.", no_args_is_help=True
+)
 mute_app = typer.Typer(help="Whom alerts leave alone, such as batch users.", no_args_is_help=True)
 
 File = Annotated[
@@ -204,6 +207,95 @@ def remove_mute(
         typer.echo(f"the mute of {told} is removed")
 
 
+Bill = Annotated[str, typer.Option("--name", help="What to call this bill, if there are several.")]
+BilledWorkspace = Annotated[
+    str, typer.Option("--workspace", help="Whose reported cost it is compared with; default: all workspaces.")
+]
+
+
+@invoice_app.command("import")
+def import_invoice(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV: a cost export of the Console, a spend report, or day and amount_usd (docs/cost.md)."),
+    ],
+    name: Bill = "invoice",
+    workspace: BilledWorkspace = "",
+    period: Annotated[
+        Optional[str], typer.Option(help="FIRST..LAST day of a file without days, e.g. 2026-11-01..2026-11-30.")
+    ] = None,
+    only: Annotated[
+        Optional[list[str]], typer.Option(help="COLUMN=VALUE that a line must have to count; may be repeated.")
+    ] = None,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    clickhouse: Server = None,
+) -> None:
+    """Import what was billed; a day, or a period, that is imported again replaces what was imported of it."""
+    with failures():
+        from argus_otel.enrichment import Invoice, period_of, read_invoice
+
+        wanted = dict(_column_and_value(text) for text in only or [])
+        lines = read_invoice(file, period_of(period) if period else None, wanted)
+        _make(Invoice(name, workspace, tuple(lines)), data_dir, config, clickhouse)
+        periods = sorted({(line.period_begin, line.period_end) for line in lines})
+        usd = sum(line.amount_nanousd for line in lines) / 1e9
+        typer.echo(f"{usd:,.2f} USD in {len(periods)} periods, {periods[0][0]} until before {periods[-1][1]}")
+
+
+@invoice_app.command("list")
+def list_invoices(
+    since: Annotated[int, typer.Option(min=1, help="Days back.")] = 92,
+    output: Output = Format.TABLE,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    url: Url = None,
+    clickhouse: ClickHouse = None,
+) -> None:
+    """List what was invoiced by period, and what the clients reported in it."""
+    rounded = ", ".join(
+        f"round({column}, 4) AS {column}" for column in ("reported_usd", "invoiced_usd", "difference_usd")
+    )
+    _list(
+        f"reported_vs_invoiced(from = now() - INTERVAL {since} DAY, to = now()) ORDER BY name, workspace, period_begin",
+        output,
+        data_dir,
+        config,
+        url,
+        clickhouse,
+        f"name, workspace, period_begin, period_end, {rounded}, round(reported_share, 4) AS reported_share",
+    )
+
+
+@invoice_app.command("remove")
+def remove_invoice(
+    name: Bill = "invoice",
+    workspace: BilledWorkspace = "",
+    yes: Yes = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    clickhouse: Server = None,
+) -> None:
+    """Remove all that was imported under a name."""
+    with failures():
+        from argus_otel.enrichment import Invoice
+
+        told = f"{name} of {f'workspace {workspace}' if workspace else 'all workspaces'}"
+        key = {"name": name, "workspace": workspace}
+        _must_exist("invoices", key, f"nothing was imported as {told}", data_dir, config, clickhouse)
+        if not yes:
+            typer.confirm(f"Remove {told}?", abort=True)
+        _make(Invoice(name, workspace, ()), data_dir, config, clickhouse)
+        typer.echo(f"{told} is removed")
+
+
+def _column_and_value(text: str) -> tuple[str, str]:
+    column, separator, value = text.partition("=")
+    if not separator or not column:
+        raise ConfigError(f"--only takes COLUMN=VALUE, not {text!r}")
+    return column, value
+
+
 def _one_of(workspace: str, team: str, user: str) -> tuple[Scope, str]:
     given: list[tuple[Scope, str]] = [("workspace", workspace), ("team", team), ("user", user)]
     named = [(scope, name) for scope, name in given if name]
@@ -235,13 +327,13 @@ def _make(change: Change, data_dir: Path | None, config: Path | None, clickhouse
     """Have the running service make a change, or make it on the server that is named or configured."""
     from argus_otel.enrichment import apply, as_document
     from argus_otel.running import command
-    from argus_otel.store import ServerStore
+    from argus_otel.store import ServerLogin, ServerStore
 
     settings = configured({"data_dir": data_dir, "clickhouse": clickhouse}, config)
     if settings.clickhouse == "embedded":
         command(settings.data_dir, "POST", "/enrichment", as_document(change))
         return
-    store = ServerStore(settings.clickhouse)
+    store = ServerStore(settings.clickhouse, ServerLogin.of(settings))
     try:
         apply(store, settings.argus_database, change)
     finally:

@@ -64,12 +64,20 @@ def reader_of(
     if url and not url.startswith(("http://", "https://")):
         raise ConfigError(f"--url must be a URL like http://127.0.0.1:8123 (given: {url!r})")
     settings = configured({"data_dir": data_dir, "clickhouse": clickhouse}, config)
-    server = settings.clickhouse if settings.clickhouse != "embedded" else None
-    reader = ServerStore(url or server or endpoint_of_service(settings))
+    reader = ServerStore(url) if url else store_of(settings)
     try:
         yield reader, settings
     finally:
         reader.close()
+
+
+def store_of(settings: Config) -> ServerStore:
+    """Return the configured server, or the engine of the running service; NotRunningError if there is none."""
+    from argus_otel.store import ServerLogin, ServerStore
+
+    if settings.clickhouse == "embedded":
+        return ServerStore(endpoint_of_service(settings))
+    return ServerStore(settings.clickhouse, ServerLogin.of(settings))
 
 
 def endpoint_of_service(settings: Config) -> str:

@@ -11,25 +11,39 @@ from __future__ import annotations
 import json
 import logging
 import re
+import ssl
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-import chdb
 import clickhouse_connect
 import clickhouse_connect.common
+import lz4.frame
+import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
+from urllib3.exceptions import InsecureRequestWarning
 
+from argus_otel.config import read_secret, server_urls
 from argus_otel.errors import ConfigError, StoreError, StoreRefusedError, StoreUnavailableError
+from argus_otel.replicas import Replicas
 from argus_otel.schema.render import protobuf_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver import Client
+
+    from argus_otel.config import Config
+
+logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 PERMANENT_CODES = frozenset(
     {
@@ -51,6 +65,37 @@ PERMANENT_CODES = frozenset(
     }
 )
 """What only the data can be at fault for. Everything else, memory, time, network and disk above all, may pass."""
+
+REPLICA_CODES = frozenset(
+    {
+        0,  # the network, a proxy, or nothing that speaks ClickHouse's HTTP
+        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+        209,  # SOCKET_TIMEOUT
+        210,  # NETWORK_ERROR
+        225,  # NO_ZOOKEEPER
+        236,  # ABORTED: it is going down
+        242,  # TABLE_IS_READ_ONLY
+        243,  # NOT_ENOUGH_SPACE
+        252,  # TOO_MANY_PARTS
+        279,  # ALL_CONNECTION_TRIES_FAILED
+        319,  # UNKNOWN_STATUS_OF_INSERT
+        394,  # QUERY_WAS_CANCELLED
+        999,  # KEEPER_EXCEPTION
+    }
+)
+"""What one replica may be at fault for, so that another is asked. Any may have taken the INSERT that failed: rows may land twice,
+and facts are keyed."""
+
+ADVICE: dict[int, str] = {
+    81: "the server has no such database: run `argus-otel migrate --clickhouse URL`",
+    164: "the login is read-only, by `readonly` of its profile: it needs the grants of `argus-otel migrate --print-grants`",
+    192: "the server does not know this user",
+    193: "the password is wrong",
+    452: "the login's profile forbids a setting that a load needs",
+    497: "the login lacks a right: `argus-otel migrate --print-grants` prints what each login needs",
+    516: "the user or the password is wrong: give both in the URL, or the password in clickhouse_password_file",
+}
+"""What to do about an error number, where it is not the engine's to say."""
 
 LOAD_SETTINGS: dict[str, str] = {
     "async_insert": "0",  # the loader batches
@@ -98,7 +143,7 @@ class EmbeddedStore:
     The engine in this process, on one folder that no other process may have open.
 
     Raises:
-        ConfigError: the folder is in use by another process, or cannot be written.
+        ConfigError: the folder is in use by another process or cannot be written, or the engine is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,7 +151,7 @@ class EmbeddedStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             # The engine lives as long as one handle is open.
-            self._keeper = chdb.connect(str(folder))  # type: ignore[no-untyped-call] # chDB has no types
+            self._keeper = _chdb().connect(str(folder))
         except RuntimeError as error:
             raise ConfigError(
                 f"cannot open the engine on {folder}: is another argus-otel running on it? ({error})"
@@ -114,7 +159,7 @@ class EmbeddedStore:
 
     def connect(self) -> Any:
         """Return a new handle on the engine, about a millisecond; settings are its own."""
-        return chdb.connect(str(self._folder))  # type: ignore[no-untyped-call] # chDB has no types
+        return _chdb().connect(str(self._folder))
 
     def execute(self, sql: str) -> None:
         with self._handle() as handle:
@@ -129,6 +174,22 @@ class EmbeddedStore:
             answer = handle.query(f"{sql} SETTINGS output_format_json_quote_64bit_integers = 0", "JSON").bytes()
         rows: list[dict[str, Any]] = json.loads(answer)["data"]
         return rows
+
+    def stream(self, sql: str) -> Iterator[bytes]:
+        """Yield the rows of a query as blocks in Native format, a few thousand rows at a time."""
+        with self._handle() as handle:
+            for name, value in {
+                "max_threads": "2",
+                "max_block_size": "8192",
+                "preferred_block_size_bytes": "1000000",
+            }.items():
+                handle.query(f"SET {name} = {value}")
+            blocks = handle.send_query(sql, "Native")
+            try:
+                for block in blocks:
+                    yield block.bytes()
+            finally:
+                blocks.cancel()
 
     def insert(self, segments: Sequence[Path], table: str) -> None:
         # A schema file, not a string: the engine would cache a string in the working directory.
@@ -157,68 +218,188 @@ class EmbeddedStore:
             handle.close()
 
 
+@dataclass(frozen=True, slots=True)
+class ServerLogin:
+    """How to reach servers beyond their URLs; paths are of PEM files, None for what the URL or the system has."""
+
+    password: str | None = None
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    is_verified: bool = True
+    connect_timeout_s: int = 10
+    query_timeout_s: int = 300
+
+    @classmethod
+    def of(cls, config: Config) -> ServerLogin:
+        """
+        Return what the configuration says.
+
+        Raises:
+            ConfigError: the password file cannot be read.
+        """
+        return cls(
+            password=read_secret(config.clickhouse_password_file),
+            ca_file=config.clickhouse_ca_file,
+            certificate=config.clickhouse_certificate,
+            key=config.clickhouse_key,
+            is_verified=config.clickhouse_verify,
+            query_timeout_s=config.clickhouse_timeout_s,
+        )
+
+
 class ServerStore:
     """
-    A ClickHouse server, by a URL like `http://user:password@host:8123` (https: 8443).
+    A ClickHouse server, by a URL like `http://user:password@host:8123` (https: 8443), or several that hold the same: URLs
+    with commas between them. What one fails at for reasons of its own, another is asked.
 
     Connects at the first use, so that a server that is away stops nobody from starting.
     """
 
-    def __init__(self, url: str, connect_timeout_s: int = 10, query_timeout_s: int = 300) -> None:
-        self._url = url
-        self._connect_timeout_s = connect_timeout_s
-        self._query_timeout_s = query_timeout_s
+    def __init__(self, urls: str, login: ServerLogin = ServerLogin()) -> None:
+        self._urls = server_urls(urls)
+        self._login = login
+        self._replicas = Replicas(len(self._urls))
         self._connecting = threading.Lock()
-        self._client: Client | None = None
+        self._clients: dict[int, Client] = {}
 
     def execute(self, sql: str) -> None:
-        with _translated():
-            self._connected().command(sql)
+        self._ask(lambda client: client.command(sql))
 
     def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        with _translated():
-            return list(self._connected().query(sql, parameters=dict(parameters or {})).named_results())
+        return self._ask(lambda client: list(client.query(sql, parameters=dict(parameters or {})).named_results()))
 
     def insert(self, segments: Sequence[Path], table: str) -> None:
         settings = {
-            **LOAD_SETTINGS,
             "format_schema_source": "string",
             "format_schema": protobuf_schema(),
             "format_schema_message_name": "Envelope",
         }
-        # Whole, not as a stream: what is sent again, after a redirect say, must be what was sent.
+        # Whole, not as a stream: what is sent again, after a redirect say or to another replica, must be what was sent.
         block = b"".join(_chunks(segments))
-        with _translated():
-            self._connected().raw_insert(table, insert_block=block, fmt="Protobuf", settings=settings)
+        self._ask(
+            lambda client: client.raw_insert(
+                table, insert_block=block, fmt="Protobuf", settings={**load_settings(client), **settings}
+            )
+        )
+
+    def insert_native(self, table: str, columns: Sequence[str], blocks: bytes) -> None:
+        """Insert blocks in Native format, in one INSERT, and on one server only: nothing keys these rows."""
+        settings = {"async_insert": "0", "insert_deduplicate": "0", "max_partitions_per_insert_block": "0"}
+        self._ask(
+            lambda client: client.raw_insert(
+                table, columns, lz4.frame.compress(blocks), settings=settings, fmt="Native", compression="lz4"
+            ),
+            is_once=True,
+        )
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        for client in self._clients.values():
+            client.close()
 
-    def _connected(self) -> Client:
+    def _ask(self, question: Callable[[Client], _Answer], *, is_once: bool = False) -> _Answer:
+        for index in (order := self._replicas.in_order()):
+            try:
+                with _translated():
+                    answer = question(self._connected(index))
+            except StoreError as error:
+                if error.code not in REPLICA_CODES:
+                    raise
+                self._replicas.failed(index)
+                if is_once or index == order[-1]:
+                    raise
+                logger.info("a replica failed (code %d): another one is asked", error.code)
+            else:
+                self._replicas.answered(index)
+                return answer
+        raise AssertionError("there is at least one server")
+
+    def _connected(self, index: int) -> Client:
         with self._connecting:
-            if self._client is None:
-                # The server decides on settings: the client would guess from what a read-only login sees.
-                clickhouse_connect.common.set_setting("invalid_setting_action", "send")
-                for name in ("clickhouse_connect", "urllib3"):
-                    logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log is raised as well
-                client = clickhouse_connect.get_client(
-                    dsn=self._url,
-                    connect_timeout=self._connect_timeout_s,
-                    send_receive_timeout=self._query_timeout_s,
-                    autogenerate_session_id=False,
-                )
-                assert isinstance(client, HttpClient), "the URL says so"
-                client.http_retries = 0  # the loader retries, and says so
-                self._client = client
-            return self._client
+            if index not in self._clients:
+                self._clients[index] = _connect(self._urls[index], self._login)
+            return self._clients[index]
 
 
-def open_store(clickhouse: str, embedded_folder: Path) -> EmbeddedStore | ServerStore:
-    """Return the store that the configuration names: `embedded`, or the URL of a server."""
-    if clickhouse == "embedded":
-        return EmbeddedStore(embedded_folder)
-    return ServerStore(clickhouse)
+def open_store(config: Config) -> EmbeddedStore | ServerStore:
+    """Return the store that the configuration names: `embedded`, or the URLs of servers."""
+    if config.clickhouse == "embedded":
+        return EmbeddedStore(config.data_dir / "clickhouse")
+    return ServerStore(config.clickhouse, ServerLogin.of(config))
+
+
+def _connect(url: str, login: ServerLogin) -> Client:
+    # The server decides on settings: the client would guess from what a read-only login sees.
+    clickhouse_connect.common.set_setting("invalid_setting_action", "send")
+    for name in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log is raised as well
+    if not login.is_verified:
+        logger.warning("clickhouse_verify is off: the server's certificate is not checked")
+        urllib3.disable_warnings(InsecureRequestWarning)  # said once, not with each request
+    given: dict[str, Any] = {
+        "ca_cert": login.ca_file and str(login.ca_file),
+        "client_cert": login.certificate and str(login.certificate),
+        "client_cert_key": login.key and str(login.key),
+        "verify": None if login.is_verified else False,
+        "password": login.password,
+    }
+    if login.certificate and (login.password or urlsplit(url).password):
+        given["tls_mode"] = "strict"  # the certificate opens the connection, the password logs in
+    client = clickhouse_connect.get_client(
+        dsn=url,
+        interface=urlsplit(url).scheme,  # the client guesses from the port
+        connect_timeout=login.connect_timeout_s,
+        send_receive_timeout=login.query_timeout_s,
+        autogenerate_session_id=False,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    assert isinstance(client, HttpClient), "the URL says so"
+    client.http_retries = 0  # the loader retries, and says so
+    return client
+
+
+def load_settings(client: Client) -> dict[str, str]:
+    """
+    Return LOAD_SETTINGS as far as the login may set them.
+
+    Raises:
+        StoreUnavailableError: its profile fixes one on which it depends that what is acknowledged is stored.
+    """
+    fixed = {name: str(setting.value) for name, setting in client.server_settings.items() if setting.readonly}
+    otherwise = {name: fixed[name] for name, value in LOAD_SETTINGS.items() if fixed.get(name, value) != value}
+    settings = {name: value for name, value in LOAD_SETTINGS.items() if name not in otherwise}
+    if "materialized_views_ignore_errors" in otherwise:
+        raise StoreUnavailableError(
+            "the login's profile fixes materialized_views_ignore_errors = 1: facts that fail would be lost unseen; let it be 0"
+        )
+    if "async_insert" in otherwise:
+        if fixed.get("wait_for_async_insert", "1") != "1":
+            raise StoreUnavailableError(
+                "the login's profile fixes async_insert = 1 with wait_for_async_insert = 0: the server would say that it has "
+                "what it may lose; let argus-otel's login set async_insert, or fix wait_for_async_insert = 1"
+            )
+        # Slower by a flush, but answered when it is stored.
+        if "wait_for_async_insert" not in fixed:
+            settings["wait_for_async_insert"] = "1"
+    _tell_fixed(tuple(sorted(otherwise)))
+    return settings
+
+
+@cache
+def _tell_fixed(names: tuple[str, ...]) -> None:
+    if names:
+        logger.warning("the login's profile fixes %s: loads go on with its values", ", ".join(names))
+
+
+def _chdb() -> Any:
+    """Return the engine's module, a gigabyte that whoever has a server does without."""
+    try:
+        import chdb
+    except ImportError as error:
+        raise ConfigError(
+            f"the embedded engine is not installed ({error}): `pip install chdb`, or name a server with --clickhouse URL"
+        ) from error
+    return chdb
 
 
 _CHUNK_BYTES = 1 << 20
@@ -247,12 +428,18 @@ def _server_error(error: ClickHouseError) -> StoreError:
         return _classified(str(error), code)
     if reason := _network_reason(error):
         return StoreUnavailableError(f"clickhouse cannot be reached: {reason}")
+    if "is for clickhouse-client program" in str(error):
+        return StoreUnavailableError("this is the server's native port: give its HTTP port, 8123, or 8443 for https")
     return _error_of(str(error))
 
 
 def _network_reason(error: BaseException | None) -> str:
     """Return what the operating system said of a connection; empty if that is not what failed."""
     while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({error.verify_message}): give the CA's in clickhouse_ca_file"
+        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+            return "the port does not speak TLS: give the https port, 8443, or http://"
         if isinstance(error, OSError) and error.strerror:
             return error.strerror.lower()
         error = error.__cause__ or error.__context__
@@ -267,6 +454,8 @@ def _error_of(text: str) -> StoreError:
 def _classified(text: str, code: int) -> StoreError:
     if code in PERMANENT_CODES:
         return StoreRefusedError(text, code)
+    if code in ADVICE:
+        text = f"{ADVICE[code]} ({text.strip()})" if "DB::" not in text else f"{ADVICE[code]}: {text}"
     return StoreUnavailableError(text, code)
 
 

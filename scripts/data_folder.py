@@ -1,7 +1,8 @@
 """
-Write tests/fixtures/data-VERSION.tar.xz: the data folder of this version with one recorded session in it, both legs.
+Write tests/fixtures/data-NAME.tar.xz: a data folder of this version with the recorded sessions in it, both legs.
 
-Run it once per release, never again for a release that is out: later versions are tested to open what it left.
+Run it once per release and once before a change of a table, never again for what is out: later versions are tested to open
+what it left (tests/service/test_service_upgrade.py). NAME is the version, or what is given: `0.2.0-tables-of-a-kind`.
 """
 
 from __future__ import annotations
@@ -17,21 +18,25 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "service"))
 
 
-def write() -> Path:
-    """Return the archive, made by a real service."""
+def write(name: str) -> Path:
+    """
+    Return the archive, made by a real service.
+
+    Raises:
+        FileExistsError: there is one of this name.
+    """
     from services import serving
 
-    from argus_otel.demo.recordings import content, requests
+    from argus_otel.demo.recordings import NAMES, content, requests
 
-    target = ROOT / "tests" / "fixtures" / f"data-{__version__}.tar.xz"
-    with tempfile.TemporaryDirectory() as folder:
+    target = ROOT / "tests" / "fixtures" / f"data-{name}.tar.xz"
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(target, "x:xz") as archive:
         data = Path(folder) / "data"
         with serving(data) as service:
-            for kind, body in [*requests("default"), *content("default")]:
+            for kind, body in [item for each in NAMES for item in [*requests(each), *content(each)]]:
                 service.send(kind, body)
             service.wait_until_loaded()
-        with tarfile.open(target, "w:xz") as archive:
-            archive.add(data, "data", filter=_without_owner)
+        archive.add(data, "data", filter=_without_owner)
     return target
 
 
@@ -42,5 +47,5 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 if __name__ == "__main__":
-    made = write()
+    made = write(sys.argv[1] if len(sys.argv) > 1 else __version__)
     sys.stdout.write(f"wrote {made.name}, {made.stat().st_size} bytes\n")

@@ -14,6 +14,7 @@ from typing import Any
 from argus_otel.config import Config
 from argus_otel.grafana.alerts.rules import RULES
 from argus_otel.grafana.alerts.thresholds import as_table
+from argus_otel.schema.grants import Grants
 from argus_otel.schema.migrate import migrate
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.schema.risks import risk_rules
@@ -49,6 +50,7 @@ VIEWS = (
     "tools_hourly",
     "activity_hourly",
     "api_errors_hourly",
+    "rebuilds_hourly",
     "daily_users",
     "versions",
     "cost_anomalies",
@@ -57,11 +59,14 @@ VIEWS = (
     "people",
     "budgets",
     "budget_status",
+    "invoices",
+    "reported_vs_invoiced",
     "mutes",
     "pipeline_metrics",
     "meter_check",
 )
-PARAMETERS = {"budget_status": "at = now()", "cost_anomalies": "from = now() - INTERVAL 1 DAY, to = now()"}
+_A_DAY = "from = now() - INTERVAL 1 DAY, to = now()"
+PARAMETERS = {"budget_status": "at = now()", "cost_anomalies": _A_DAY, "reported_vs_invoiced": _A_DAY}
 """Of the views that are asked with some."""
 BUILDING_BLOCKS = ("user_messages", "interjections", "assistant_messages", "tool_messages", "notes")
 
@@ -117,13 +122,19 @@ def risks_table() -> str:
     return "\n".join(lines)
 
 
+def grants_of_numbers() -> str:
+    """Return what a reader of figures is granted, as SQL."""
+    granted = [f"{grant.to('argus_numbers')};" for grant in Grants(SchemaSettings()).of("numbers")]
+    return "\n".join(["```sql", "CREATE ROLE argus_numbers;", *granted, "```"])
+
+
 def parts() -> dict[str, dict[str, str]]:
     """Return file -> name of the part -> its text."""
     return {
         "README.md": {"settings": settings_table(FIRST_SETTINGS)},
         "docs/configuration.md": {"settings": settings_table()},
         "docs/metrics.md": {"metrics": metrics_table()},
-        "docs/views.md": {"risks": risks_table(), "views": views_tables()},
+        "docs/views.md": {"risks": risks_table(), "grants": grants_of_numbers(), "views": views_tables()},
         "docs/runbooks.md": {"thresholds": as_table(RULES)},
     }
 

@@ -13,8 +13,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from argus_otel.enrichment.invoices import InvoiceLine
 from argus_otel.enrichment.people import Person
 from argus_otel.errors import ConfigError, PermanentError
+from argus_otel.privacy.redaction import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,12 +87,32 @@ class People:
         return [asdict(person) for person in self.people]
 
 
-Change = Budget | Mute | People
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """What a provider counted; replaces what was imported of its name, workspace and periods. Without lines, all of the name."""
+
+    name: str
+    workspace: str
+    lines: tuple[InvoiceLine, ...]
+
+    def __post_init__(self) -> None:
+        _check_name(self.name, or_empty=True)
+        _check_name(self.workspace, or_empty=True)
+        if not self.name:
+            raise ConfigError("an invoice needs a name")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of invoice_facts."""
+        return [{"name": self.name, "workspace": self.workspace, **asdict(line)} for line in self.lines]
+
+
+Change = Budget | Mute | People | Invoice
 
 _TABLES: dict[type[Change], tuple[str, str]] = {
     Budget: ("budget_facts", "set_at"),
     Mute: ("mute_facts", "set_at"),
     People: ("people_facts", "imported_at"),
+    Invoice: ("invoice_facts", "imported_at"),
 }
 """Which table a change goes to, and the column that orders its changes."""
 
@@ -112,6 +134,9 @@ def of_document(document: Mapping[str, Any]) -> Change:
     try:
         if document["kind"] == "People":
             return People(tuple(Person(**person) for person in values["people"]))
+        if document["kind"] == "Invoice":
+            lines = tuple(InvoiceLine(**line) for line in values["lines"])
+            return Invoice(values["name"], values["workspace"], lines)
         kinds: dict[str, type[Budget | Mute]] = {"Budget": Budget, "Mute": Mute}
         return kinds[document["kind"]](**values)
     except (KeyError, TypeError) as error:
@@ -129,6 +154,10 @@ def apply(store: Store, argus: str, change: Change) -> None:
     name = f"{argus}.{table}"
     if isinstance(change, People) and not change.people:
         store.execute(f"TRUNCATE TABLE {name}")
+        return
+    if isinstance(change, Invoice) and not change.lines:
+        where = f"name = {quote(change.name)} AND workspace = {quote(change.workspace)}"
+        store.execute(f"ALTER TABLE {name} DELETE WHERE {where} SETTINGS mutations_sync = 2")
         return
     [latest] = store.rows(f"SELECT toUnixTimestamp64Nano(max({time_column})) AS at_ns FROM {name}")
     at_ns = max(time.time_ns(), int(latest["at_ns"]) + 1)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from argus_otel.privacy.redaction import quote
 from argus_otel.refusal import Refusal
+from argus_otel.schema.cluster import on_all_nodes
 from argus_otel.schema.erasure import PrivateSession, erasure_statements
 
 if TYPE_CHECKING:
@@ -233,16 +234,16 @@ class Eraser:
         return Counter({(row["workspace"], row["session_id"]): int(row["row_count"]) for row in rows})
 
     def _mutations(self, table: str) -> frozenset[str]:
-        rows = self._rows(f"SELECT mutation_id FROM system.mutations WHERE {_is_table(table)}")
+        rows = self._rows(f"SELECT DISTINCT mutation_id FROM {self._system('mutations')} WHERE {_is_table(table)}")
         return frozenset(row["mutation_id"] for row in rows)
 
     def _wait_for(self, table: str, mutation_ids: frozenset[str]) -> None:
         where = f"{_is_table(table)} AND mutation_id IN ({', '.join(map(quote, sorted(mutation_ids)))})"
-        while mutation_ids and (
-            rows := self._rows(
-                f"SELECT latest_fail_error_code_name FROM system.mutations WHERE NOT is_done AND NOT is_killed AND {where}"
-            )
-        ):
+        unfinished = (
+            f"SELECT latest_fail_error_code_name FROM {self._system('mutations')}"
+            f" WHERE NOT is_done AND NOT is_killed AND {where}"
+        )
+        while mutation_ids and (rows := self._rows(unfinished)):
             if reason := rows[0]["latest_fail_error_code_name"]:
                 self._tell(Refusal(0, f"the engine tries again to change {table}: {reason}"))
             self._pause()
@@ -253,7 +254,7 @@ class Eraser:
         now_s = int(self._rows("SELECT toUnixTimestamp(now()) AS now_s")[0]["now_s"])
         while int(
             self._rows(
-                "SELECT count() AS parts FROM system.parts"
+                f"SELECT count() AS parts FROM {self._system('parts')}"
                 f" WHERE NOT active AND toUnixTimestamp(remove_time) <= {now_s} AND ({where})"
             )[0]["parts"]
         ):
@@ -291,6 +292,10 @@ class Eraser:
     def _pause(self) -> None:
         if self._stopping.wait(_POLL_S):
             raise _StoppedError
+
+    def _system(self, table: str) -> str:
+        """Return what tells of every replica, where there are several."""
+        return on_all_nodes(self._settings(), f"system.{table}")
 
     @property
     def _argus(self) -> str:

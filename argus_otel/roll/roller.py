@@ -130,6 +130,8 @@ class Roller:
         for until_s in self._slices(statements, from_s, now_s - self._settings.margin_s):
             slice_count = self._roll_slice(statements, from_s, until_s)
             if slice_count:
+                if statements.synchronize:
+                    self._execute(statements.synchronize)
                 self._stopping.wait(self._settings.pause_s)
                 self._execute(statements.mark(until_s))
             rolled_count += slice_count

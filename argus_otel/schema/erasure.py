@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argus_otel.privacy.redaction import quote
+from argus_otel.schema.cluster import in_shards
+from argus_otel.schema.landing import WORKSPACE
 from argus_otel.schema.render import environment, statement_files
 
 if TYPE_CHECKING:
@@ -58,15 +60,26 @@ def erasure_statements(settings: SchemaSettings, sessions: Sequence[PrivateSessi
         }
         for session in sessions
     ]
-    return [_statement(templates.get_template(f"erasure/{file}").render()) for file in statement_files("erasure")]
+    rendered = [templates.get_template(f"erasure/{file}").render() for file in statement_files("erasure")]
+    statements = [_statement(settings, sql) for sql in rendered]
+    return [statement for statement in statements if _is_there(settings, statement)]
 
 
-def _statement(sql: str) -> ErasureStatement:
+def _is_there(settings: SchemaSettings, statement: ErasureStatement) -> bool:
+    database, _, table = statement.table.partition(".")
+    return settings.landing is None or database != settings.otel_database or table in settings.landing.tables
+
+
+def _statement(settings: SchemaSettings, sql: str) -> ErasureStatement:
     head, _, condition = sql.partition("\nWHERE ")
     table = next(word for word in head.split("ALTER TABLE ", 1)[1].split() if "." in word)
     session_id = _SESSION_IDS[table.rpartition(".")[2]]
-    count = f"SELECT workspace, {session_id} AS session_id, count() AS row_count FROM {table} WHERE {condition} GROUP BY ALL"
-    return ErasureStatement(table, sql, count)
+    is_collectors = settings.landing is not None and table.startswith(f"{settings.otel_database}.")
+    workspace = f"{WORKSPACE} AS workspace" if is_collectors else "workspace"
+    count = f"SELECT {workspace}, {session_id} AS session_id, count() AS row_count FROM {table} WHERE {condition} GROUP BY ALL"
+    # On a cluster the rows are counted in all shards, and changed in each.
+    kept_in = in_shards(settings, table)
+    return ErasureStatement(kept_in, sql.replace(f"ALTER TABLE {table} ", f"ALTER TABLE {kept_in} "), count)
 
 
 def _or_of_resource(attributes: str) -> str:

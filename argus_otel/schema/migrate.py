@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 MINIMUM_VERSION = (25, 8)
 """The protobuf schema travels with the INSERT from here on."""
+LANDING_MINIMUM_VERSION = (24, 8)
+"""Of an engine whose landing tables the collector fills."""
+LANDING_NAME = "landing"
+"""Under which the database of the collector's tables is recorded, beside the statements."""
 
 Action = Literal["create", "replace", "unchanged"]
 
@@ -53,10 +57,11 @@ def plan(database: Database, settings: SchemaSettings) -> list[Step]:
     Raises:
         SchemaError: the engine is too old, a table's statement has changed, or a newer version was here.
     """
-    _check_version(database)
-    applied = _applied(database, settings)
+    _check_version(database, settings)
+    applied = applied_checksums(database, settings)
+    _check_landing(settings, applied)
     statements = render(settings)
-    if unknown := sorted(applied.keys() - {statement.name for statement in statements}):
+    if unknown := sorted(applied.keys() - {LANDING_NAME, *(statement.name for statement in statements)}):
         raise SchemaError(
             f"{settings.argus_database} was migrated by another version of argus-otel (it has {unknown[0]}): "
             "use that version or a newer one"
@@ -72,17 +77,21 @@ def migrate(database: Database, settings: SchemaSettings) -> list[Step]:
         SchemaError: as `plan`.
         StoreError: what the engine said of a statement; what was applied before stays.
     """
-    _check_version(database)
-    on_cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
-    for name in (settings.otel_database, settings.argus_database):
+    _check_version(database, settings)
+    _check_landing(settings, applied_checksums(database, settings))
+    on_cluster = settings.on_cluster
+    for name in settings.databases:
         database.execute(f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
     database.execute(_record_table(settings, on_cluster))
+    if settings.landing:
+        _record(database, settings, LANDING_NAME, settings.otel_database)
+        database.execute(_backfilled_table(settings))
     steps = plan(database, settings)
     for step in steps:
         if step.action != "unchanged":
             logger.debug("%s %s", step.action, step.statement.target)
             _apply(database, step.statement, on_cluster)
-            _record(database, settings, step.statement)
+            _record(database, settings, step.statement.name, step.statement.checksum)
     if changed := sum(step.action != "unchanged" for step in steps):
         logger.info("schema: %d of %d statements applied", changed, len(steps))
     return steps
@@ -108,16 +117,34 @@ def _action(statement: Statement, recorded: str | None) -> Action:
     return "replace"
 
 
-def _check_version(database: Database) -> None:
+def _check_version(database: Database, settings: SchemaSettings) -> None:
     text = database.rows("SELECT version() AS version")[0]["version"]
     version = tuple(int(part) for part in text.split(".")[:2])
-    if version < MINIMUM_VERSION:
+    needed, why = (MINIMUM_VERSION, "to receive OTLP")
+    if settings.landing:
+        needed, why = (LANDING_MINIMUM_VERSION, "for the views")
+    if version < needed:
+        raise SchemaError(f"ClickHouse {text} is too old: at least {'.'.join(map(str, needed))} is needed {why}")
+
+
+def _check_landing(settings: SchemaSettings, applied: Mapping[str, str]) -> None:
+    """Refuse to put one kind of facts on another kind of tables."""
+    wanted = settings.otel_database if settings.landing else None
+    if settings.landing and settings.cluster:
         raise SchemaError(
-            f"ClickHouse {text} is too old: at least {'.'.join(map(str, MINIMUM_VERSION))} is needed to receive OTLP"
+            "--landing knows no cluster: facts would not be sharded by session; migrate each shard's server for itself"
+        )
+    if applied and applied.get(LANDING_NAME) != wanted:
+        there = applied.get(LANDING_NAME)
+        of = f"the collector's tables in {there} (--landing {there})" if there else "argus-otel's own landing tables"
+        raise SchemaError(
+            f"{settings.argus_database} holds facts of {of}: give argus_database another name for others, "
+            "or take them away with --uninstall"
         )
 
 
-def _applied(database: Database, settings: SchemaSettings) -> dict[str, str]:
+def applied_checksums(database: Database, settings: SchemaSettings) -> dict[str, str]:
+    """Return the checksum of each statement that was applied, by its name; none if nothing was."""
     exists = database.rows(
         "SELECT count() AS found FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
         {"database": settings.argus_database},
@@ -140,8 +167,17 @@ def _record_table(settings: SchemaSettings, on_cluster: str) -> str:
     )
 
 
-def _record(database: Database, settings: SchemaSettings, statement: Statement) -> None:
+def _backfilled_table(settings: SchemaSettings) -> str:
+    """Of which spans of time the rows that stood in the collector's tables were read (backfill.py)."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {settings.argus_database}.backfilled"
+        " (source LowCardinality(String), part String, from_s Int64, until_s Int64, done_at DateTime('UTC') DEFAULT now())"
+        " ENGINE = MergeTree ORDER BY (source, part, from_s)"
+    )
+
+
+def _record(database: Database, settings: SchemaSettings, name: str, checksum: str) -> None:
     database.execute(
         f"INSERT INTO {settings.argus_database}.schema_migrations (name, checksum)"
-        f" SELECT {quote(statement.name)}, {quote(statement.checksum)}"
+        f" SELECT {quote(name)}, {quote(checksum)}"
     )

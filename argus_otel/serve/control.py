@@ -53,8 +53,11 @@ class Control:
         dead_letters: Letters,
         forget: Callable[[ErasureRequest, str], None],
         enrich: Callable[[dict[str, Any]], None],
+        erase_probe: Callable[[str], int],
         show: Callable[[str], dict[str, Any]],
         retry: Callable[[Iterable[str]], Sequence[Any]],
+        drain: Callable[[bool], None],
+        drained: Callable[[], dict[str, Any]],
     ) -> None:
         self._data_dir = data_dir
         self._status = status
@@ -62,8 +65,11 @@ class Control:
         self._dead_letters = dead_letters
         self._forget = forget
         self._enrich = enrich
+        self._erase_probe = erase_probe
         self._show = show
         self._retry = retry
+        self._drain = drain
+        self._drained = drained
         self._temporary: Path | None = None
         self._server: HttpServer | None = None
 
@@ -97,7 +103,10 @@ class Control:
             routes=[
                 Route("/status", self._handle(lambda _: self._status())),
                 Route("/migrate", self._handle(lambda _: self._migrate()), methods=["POST"]),
+                Route("/drain", self._handle(lambda _: self._drained())),
+                Route("/drain", self._handle(self._drain_service), methods=["POST"]),
                 Route("/forget", self._handle(self._forget_session), methods=["POST"]),
+                Route("/probes/erase", self._handle(self._erase_one_probe), methods=["POST"]),
                 Route("/enrichment", self._handle(self._apply_change), methods=["POST"]),
                 Route(
                     "/dead-letters", self._handle(lambda _: [asdict(letter) for letter in self._dead_letters.letters()])
@@ -114,9 +123,16 @@ class Control:
         self._forget(asked, body["workspace"])
         return {"state": "asked"}
 
+    def _erase_one_probe(self, body: dict[str, Any]) -> dict[str, int]:
+        return {"table_count": self._erase_probe(body["session_id"])}
+
     def _apply_change(self, body: dict[str, Any]) -> dict[str, str]:
         self._enrich(body)
         return {"state": "applied"}
+
+    def _drain_service(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._drain(body["is_draining"])
+        return self._drained()
 
     def _retry_letters(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         return [asdict(letter) for letter in self._retry(body["ids"])]

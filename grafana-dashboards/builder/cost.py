@@ -45,6 +45,7 @@ def dashboard() -> Json:
             line(9, _against_baseline(), _anomalies(), widths=(13, 11)),
             line(9, over_time("model", look.matching(look.MODELS)), _budgets(), widths=(13, 11)),
             line(10, _top_sessions()),
+            line(8, _reported_and_invoiced(), _invoices(), widths=(13, 11)),
             heading("Where it goes"),
             line(9, *(_share(*each) for each in _SHARES[:4])),
             line(9, *(_share(*each) for each in _SHARES[4:])),
@@ -103,36 +104,23 @@ def _budget_at_risk() -> Json:
     )
 
 
-_REBUILDING = f"""
-    SELECT *
-    FROM
-    (
-        SELECT
-            workspace, session_id, ts, cost_nanousd, cache_read_tokens, cache_creation_tokens,
-            row_number() OVER (PARTITION BY workspace, session_id, agent_id, model ORDER BY ts, request_id) AS nth
-        FROM argus.api_requests
-        WHERE {within("ts")} AND {chosen("workspace", "model")} AND (workspace, session_id) IN
-        (
-            SELECT workspace, session_id FROM argus.cost_hourly WHERE {within("hour")} AND cache_creation_tokens > 0
-        )
-    )
-    WHERE nth > 1 AND cache_read_tokens = 0 AND cache_creation_tokens > 0"""
 _REBUILD = """A rebuild is a request that wrote to the cache and read nothing from it, though the same agent had asked the same
-    model before in this range: its cache had expired, or its prefix had changed. All that such requests cost counts."""
+    model before in the session: its cache had expired, or its prefix had changed. All that such requests cost counts."""
 
 
 def _rebuilds() -> Json:
     return stat(
         "Cache rebuilds",
-        f"What requests cost that built their cache anew. {_REBUILD} Only workspace and model narrow it.",
+        f"What requests cost that built their cache anew. {_REBUILD}",
         rows(f"""
             SELECT rebuilt.cost AS cost, cost / nullIf(everything.cost, 0) AS "of all"
-            FROM (SELECT sum(cost_nanousd) / 1e9 AS cost FROM ({_REBUILDING})) AS rebuilt
+            FROM
+            (
+                SELECT sum(cost_nanousd) / 1e9 AS cost FROM argus.rebuilds_hourly WHERE {within("hour")} AND {SPENT}
+            ) AS rebuilt
             CROSS JOIN
             (
-                SELECT sum(cost_nanousd) / 1e9 AS cost
-                FROM argus.cost_hourly
-                WHERE {within("hour")} AND {chosen("workspace", "model")}
+                SELECT sum(cost_nanousd) / 1e9 AS cost FROM argus.cost_hourly WHERE {within("hour")} AND {SPENT}
             ) AS everything"""),
         look.USD,
         colour=look.WARNING,
@@ -286,6 +274,70 @@ _SESSIONS_OF_BUDGET = links.to_sessions(
 _BUDGET_STEPS = look.steps(look.GOOD, (0.9, look.WARNING), (1, look.BAD))
 
 
+_DAY_AROUND = "time=${__value.time}&time.window=86400000"
+"""Of a bar that stands at noon, however wide Grafana's interval is."""
+_INVOICED = "argus.reported_vs_invoiced(from = $__fromTime, to = $__toTime)"
+_INVOICES_CHOSEN = f"(workspace = '' OR {chosen('workspace')})"
+_OF_BILLS = """Imported with `argus-otel invoice import`. A bill of all workspaces is compared with all of them, whatever is
+    chosen; docs/cost.md says what the clients do not report."""
+
+
+def _reported_and_invoiced() -> Json:
+    return timeseries(
+        "Reported / invoiced by day",
+        f"""What the clients reported and what was billed on each day (UTC) that a bill has. {_OF_BILLS}""",
+        rows(f"""
+            SELECT
+                toDateTime(period_begin, 'UTC') + toIntervalHour(12) AS time,
+                sum(reported_usd) AS reported,
+                sum(invoiced_usd) AS invoiced
+            FROM {_INVOICED}
+            WHERE period_end = period_begin + 1 AND {_INVOICES_CHOSEN}
+            GROUP BY period_begin
+            ORDER BY time"""),
+        look.USD,
+        style="bars",
+        links=[links.to_sessions("Sessions of this day, costliest first", when=_DAY_AROUND)],
+        overrides=[
+            look.override("reported", color=look.fixed(look.COST)),
+            look.override("invoiced", color=look.fixed(look.WARNING)),
+        ],
+        no_value="no bill imported",
+        interval="1d",
+    )
+
+
+def _invoices() -> Json:
+    return table(
+        "Reported / invoiced",
+        f"""By bill: what was billed in the days of it that this range has a part in, what the clients reported in the same days,
+        and that as a share of the bill. {_OF_BILLS}""",
+        rows(f"""
+            SELECT
+                name AS bill, workspace, min(period_begin) AS begin, max(period_end) - 1 AS last,
+                sum(reported_usd) AS reported, sum(invoiced_usd) AS invoiced, reported / nullIf(invoiced, 0) AS share,
+                toString(toUnixTimestamp(toDateTime(begin, 'UTC')) * 1000) AS from_ms,
+                toString(toUnixTimestamp(toDateTime(max(period_end), 'UTC')) * 1000) AS to_ms
+            FROM {_INVOICED}
+            WHERE {_INVOICES_CHOSEN}
+            GROUP BY name, workspace, if(period_end > period_begin + 1, period_begin, toDate(0))
+            ORDER BY bill, workspace, begin"""),
+        [
+            look.column("bill", links=[_SESSIONS_OF_BILL]),
+            look.column("workspace", width=100, no_value="(all)"),
+            look.column("begin", width=100),
+            look.column("last", width=100),
+            look.column("reported", look.USD, width=90),
+            look.column("invoiced", look.USD, width=90),
+            look.column("share", look.SHARE, name="reported share", width=110, thresholds=_COVERED_STEPS),
+        ],
+    )
+
+
+_SESSIONS_OF_BILL = links.to_sessions("Sessions of these days, costliest first", when=links.ROW, workspace="workspace")
+_COVERED_STEPS = look.steps(look.WARNING, (0.9, look.GOOD), (1.1, look.WARNING))
+
+
 def _top_sessions() -> Json:
     return table(
         "Costliest sessions",
@@ -393,19 +445,25 @@ def _by_team() -> Json:
 def _rebuilding_sessions() -> Json:
     return table(
         "Sessions that rebuilt their cache most",
-        f"What their rebuilds in this range cost. {_REBUILD} Only workspace and model narrow it.",
+        f"What their rebuilds in this range cost. {_REBUILD}",
         rows(f"""
-            SELECT
-                user_label AS user, count() AS rebuilds, sum(cost_nanousd) / 1e9 AS cost,
-                sum(cache_creation_tokens) AS "tokens written", session_id, workspace, {_SESSION_RANGE.strip()}
-            FROM ({_REBUILDING}) AS rebuilding
+            SELECT user, rebuilds, cost, "tokens written", session_id, workspace, {_SESSION_RANGE.strip()}
+            FROM
+            (
+                SELECT
+                    workspace, session_id, any(user_label) AS user, sum(rebuild_count) AS rebuilds,
+                    sum(cost_nanousd) / 1e9 AS cost, sum(cache_creation_tokens) AS "tokens written"
+                FROM argus.rebuilds_hourly
+                WHERE {within("hour")} AND {SPENT}
+                GROUP BY workspace, session_id
+                ORDER BY cost DESC
+                LIMIT 25
+            ) AS rebuilding
             INNER JOIN
             (
-                SELECT workspace, session_id, user_label, started_at, ended_at FROM argus.session_list WHERE {_DURING}
+                SELECT workspace, session_id, started_at, ended_at FROM argus.session_list WHERE {_DURING}
             ) AS sessions USING (workspace, session_id)
-            GROUP BY workspace, session_id, user_label, started_at, ended_at
-            ORDER BY cost DESC
-            LIMIT 25"""),
+            ORDER BY cost DESC"""),
         [look.column("user"), look.column("cost", look.USD, gauge=True), look.column("session_id", name="session")],
         links=[_TO_SESSION],
         hide=("workspace",),

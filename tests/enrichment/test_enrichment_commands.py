@@ -1,4 +1,4 @@
-"""`argus-otel people`, `budget` and `mute`, as an operator types them, against a real service with recorded sessions in it."""
+"""`argus-otel people`, `budget`, `mute` and `invoice`, as an operator types them, against a service with recorded sessions."""
 
 from __future__ import annotations
 
@@ -94,9 +94,41 @@ def test_a_user_is_muted_and_not_any_more(service: Service) -> None:
     assert rows(service, "mute", "list") == []
 
 
+def test_a_bill_is_imported_compared_and_removed(service: Service, tmp_path: Path) -> None:
+    """The recordings cost 0.090675 USD twice and 0.1645 once, on whatever days."""
+    days = rows(
+        service,
+        "sql",
+        "SELECT toDate(hour) AS day, sum(cost_usd) AS usd FROM argus.cost_hourly GROUP BY day ORDER BY day",
+    )
+    file = tmp_path / "usage.csv"
+    file.write_text(
+        "day,amount_usd,client\n" + "".join(f"{day['day']},0.5,code\n{day['day']},9,chat\n" for day in days)
+    )
+    for _ in range(2):
+        done = run(service, "invoice", "import", str(file), "--name", "console", "--only", "client=code")
+        assert (done.returncode, done.stdout.partition(" until")[0]) == (
+            0, f"{0.5 * len(days):.2f} USD in {len(days)} periods, {days[0]['day']}"
+        ), done.stderr  # fmt: skip
+    found = rows(service, "invoice", "list", "--since", "5000")
+    assert [(row["invoiced_usd"], row["period_begin"]) for row in found] == [(0.5, day["day"]) for day in days]
+    assert [row["reported_usd"] for row in found] == [pytest.approx(day["usd"], abs=5e-5) for day in days]
+    assert round(sum(day["usd"] for day in days), 6) == 0.34585
+    file.write_text("day,amount_usd\n2026-11-02,much\n")
+    bad = run(service, "invoice", "import", str(file))
+    assert (bad.returncode, "line 2: 'much' is no amount" in bad.stderr) == (2, True)
+    assert run(service, "invoice", "remove", "--name", "console", stdin="n\n").returncode == 1
+    assert run(service, "invoice", "remove", "--name", "console", "--yes").returncode == 0
+    assert rows(service, "invoice", "list", "--since", "5000") == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (("invoice", "import", "/nowhere.csv"), "cannot be read"),
+        (("invoice", "import", "/nowhere.csv", "--period", "2026-11"), "--period takes"),
+        (("invoice", "import", "/nowhere.csv", "--only", "x"), "--only takes COLUMN=VALUE"),
+        (("invoice", "remove", "--yes"), "nothing was imported as invoice of all workspaces"),
         (("budget", "set", "--month", "1"), "name one of --workspace, --team and --user"),
         (("budget", "set", "--month", "1", "--team", "a", "--user", "b"), "name one of"),
         (("budget", "set", "--month", "0", "--team", "a"), "more than 0"),

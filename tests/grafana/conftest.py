@@ -45,6 +45,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, data: Known) -> Iterator[S
         _run(running, "people", "import", str(people))
         _run(running, "budget", "set", "--workspace", "default", "--month", "150")
         _run(running, "budget", "set", "--team", "search", "--month", "1000")
+        bill = folder / "usage.csv"
+        bill.write_text("day,amount_usd\n2026-11-19,40\n2026-11-20,50\n")  # days on which the team worked
+        _run(running, "invoice", "import", str(bill))
         yield running
 
 

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.facts {{ on_cluster }}
     value Nullable(Float64) -- of metrics that are neither cost nor tokens
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}
-PARTITION BY toYYYYMM(ts)
+{{ partition_by('toYYYYMM(ts)') }}
 -- The time last: an agent may stop twice, and those are two records of one thing.
 ORDER BY (workspace, thing, session_id, identity, leg, record, ts)
 SETTINGS index_granularity = 8192

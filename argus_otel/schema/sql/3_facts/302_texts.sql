@@ -14,6 +14,6 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.texts {{ on_cluster }}
     is_truncated Bool
 )
 ENGINE = {{ engine('ReplacingMergeTree') }}
-PARTITION BY toYYYYMM(ts)
+{{ partition_by('toYYYYMM(ts)') }}
 ORDER BY (workspace, session_id, thing, identity, field, leg, record, ts)
 SETTINGS index_granularity = 1024, {{ parts_gone_at_once }}

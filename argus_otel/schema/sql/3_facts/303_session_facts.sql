@@ -21,6 +21,6 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.session_facts {{ on_cluster }}
     is_private SimpleAggregateFunction(max, Bool)
 )
 ENGINE = {{ engine('AggregatingMergeTree') }}
-PARTITION BY toYYYYMM(first_at)
+{{ partition_by('toYYYYMM(first_at)') }}
 ORDER BY (workspace, session_id, leg)
 SETTINGS index_granularity = 1024

@@ -62,7 +62,7 @@ SELECT
     {{ facts.number("LogAttributes['tool_input_size_bytes']") }} AS input_bytes,
     {{ facts.number("LogAttributes['tool_result_size_bytes']") }} AS output_bytes,
     {{ facts.number(facts.or_else("LogAttributes['response_length']", "LogAttributes['prompt_length']")) }} AS text_length
-FROM (SELECT *, {{ facts.event_name() }} AS event FROM {{ otel }}.otel_logs WHERE {{ facts.is_agent_log() }})
+FROM (SELECT *, {{ facts.event_name() }} AS event FROM {{ records('otel_logs', facts.is_agent_log()) }} WHERE {{ facts.is_agent_log() }})
 WHERE event IN ('user_prompt', 'api_request', 'assistant_response', 'api_error', 'tool_decision', 'tool_result', 'subagent_completed', 'skill_activated', 'compaction')
     AND session != ''
     -- Without a key an accepted decision cannot be told to be of one call with its result, which says the decision too.

@@ -35,7 +35,7 @@ SELECT
     -- The tool span includes the wait for a person; the execution does not.
     if(span = 'tool', NULL, {{ facts.number("SpanAttributes['duration_ms']") }}) AS duration_ms,
     {{ facts.number("SpanAttributes['ttft_ms']") }} AS ttft_ms
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_agent_span()) }}
 WHERE {{ facts.is_agent_span() }}
     AND (span = 'llm_request' OR span IN ('tool', 'tool.execution') AND tool_use != '')
     AND SpanAttributes['session.id'] != ''

@@ -41,5 +41,5 @@ SELECT
     if(kind = 'tool_call', {{ facts.number("SpanAttributes['argus.content.bytes']") }}, NULL) AS input_bytes,
     if(kind = 'tool_result', {{ facts.number("SpanAttributes['argus.content.bytes']") }}, NULL) AS output_bytes,
     {{ facts.number("SpanAttributes['argus.content.length']") }} AS text_length
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_capture_span()) }}
 WHERE {{ facts.is_capture_span() }} AND SpanAttributes['session.id'] != ''

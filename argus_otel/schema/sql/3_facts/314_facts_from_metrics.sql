@@ -31,5 +31,5 @@ SELECT
     if(is_tokens AND kind = 'cacheCreation', tokens, NULL) AS cache_creation_tokens,
     series_hash AS series,
     if(is_tokens OR MetricName = 'claude_code.cost.usage', NULL, Value) AS value
-FROM {{ otel }}.otel_metrics_sum
-WHERE startsWith(MetricName, 'claude_code.') AND Attributes['session.id'] != ''
+FROM {{ records('otel_metrics_sum', facts.is_agent_point()) }}
+WHERE {{ facts.is_agent_point() }} AND Attributes['session.id'] != ''

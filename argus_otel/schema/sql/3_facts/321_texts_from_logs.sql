@@ -37,7 +37,7 @@ SELECT
     part.3 OR position(part.2, '[TRUNCATED') > 0 AS is_truncated
 FROM
 (
-    SELECT *, {{ facts.event_name() }} AS event FROM {{ otel }}.otel_logs WHERE {{ facts.is_agent_log() }}
+    SELECT *, {{ facts.event_name() }} AS event FROM {{ records('otel_logs', facts.is_agent_log()) }} WHERE {{ facts.is_agent_log() }}
 )
 ARRAY JOIN said AS part
 WHERE event IN ('user_prompt', 'assistant_response', 'tool_decision', 'tool_result', 'api_error')

@@ -13,6 +13,6 @@ SELECT
     Timestamp AS ts,
     {{ facts.or_else("output['output']", "output['content']") }} AS text,
     position(text, '[TRUNCATED') > 0 AS is_truncated
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_agent_span()) }}
 WHERE SpanName = 'claude_code.tool' AND {{ facts.is_agent_span() }} AND has(Events.Name, 'tool.output')
     AND SpanAttributes['session.id'] != '' AND SpanAttributes['tool_use_id'] != '' AND text NOT IN ('', '<REDACTED>')

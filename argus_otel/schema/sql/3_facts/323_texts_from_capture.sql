@@ -30,6 +30,6 @@ SELECT
     Timestamp AS ts,
     part.2 AS text,
     is_cut AS is_truncated
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_capture_span()) }}
 ARRAY JOIN said AS part
 WHERE {{ facts.is_capture_span() }} AND SpanAttributes['session.id'] != '' AND part.2 != ''

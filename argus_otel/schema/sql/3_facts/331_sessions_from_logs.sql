@@ -8,6 +8,6 @@ SELECT
     'native' AS leg,
     {{ sessions.who_and_where('LogAttributes', 'Timestamp') }},
     max(LogAttributes['request_id'] = '' AND {{ facts.event_name() }} = 'api_request') AS has_keyless_calls
-FROM {{ otel }}.otel_logs
+FROM {{ records('otel_logs', facts.is_agent_log()) }}
 WHERE {{ facts.is_agent_log() }} AND session_id != ''
 GROUP BY workspace, session_id

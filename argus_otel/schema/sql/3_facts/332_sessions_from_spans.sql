@@ -7,6 +7,6 @@ SELECT
     SpanAttributes['session.id'] AS session_id,
     'native' AS leg,
     {{ sessions.who_and_where('SpanAttributes', 'Timestamp') }}
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_agent_span()) }}
 WHERE {{ facts.is_agent_span() }} AND session_id != ''
 GROUP BY workspace, session_id

@@ -19,6 +19,6 @@ SELECT
     max(SpanAttributes['argus.record'] = 'session_end') AS is_ended,
     max(SpanAttributes['argus.record'] = 'private') AS is_private,
     {{ sessions.changed_at() }}
-FROM {{ otel }}.otel_traces
+FROM {{ records('otel_traces', facts.is_capture_span()) }}
 WHERE {{ facts.is_capture_span() }} AND session_id != ''
 GROUP BY workspace, session_id, leg

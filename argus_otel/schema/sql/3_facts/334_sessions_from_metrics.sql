@@ -7,6 +7,6 @@ SELECT
     Attributes['session.id'] AS session_id,
     'native' AS leg,
     {{ sessions.who_and_where('Attributes', 'toDateTime64(StartTimeUnix, 9)') }}
-FROM {{ otel }}.otel_metrics_sum
-WHERE startsWith(MetricName, 'claude_code.') AND session_id != ''
+FROM {{ records('otel_metrics_sum', facts.is_agent_point()) }}
+WHERE {{ facts.is_agent_point() }} AND session_id != ''
 GROUP BY workspace, session_id

@@ -10,6 +10,6 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.attribute_facts {{ on_cluster }}
     present SimpleAggregateFunction(groupBitOr, UInt32) CODEC(ZSTD(1))
 )
 ENGINE = {{ engine('AggregatingMergeTree') }}
-PARTITION BY toYYYYMM(first_at)
+{{ partition_by('toYYYYMM(first_at)') }}
 ORDER BY (workspace, session_id, event, client_version)
 SETTINGS index_granularity = 8192

@@ -5,5 +5,5 @@ CREATE TABLE IF NOT EXISTS {{ argus }}.rollup_marks {{ on_cluster }}
     rules String, -- a checksum of the views that were summed up: a new version's rules begin anew
     settled_until SimpleAggregateFunction(max, DateTime('UTC'))
 )
-ENGINE = {{ engine('AggregatingMergeTree') }}
+ENGINE = {{ engine_everywhere('AggregatingMergeTree') }}
 ORDER BY rules

@@ -20,10 +20,10 @@ FROM
     SELECT
         workspace,
         session_id,
-        sum(parts.request_count) AS all_request_count,
-        sum(parts.reported_count) AS reported_count,
-        sumIf(parts.cost_nanousd, is_metered) AS metered_nanousd,
-        groupArray((is_metered, hour, model, query_source, agent_type, skill, mcp_server, parts.request_count, parts.cost_nanousd, {{ tokens | join(', ') }})) AS parts
+        sum(summed.request_count) AS all_request_count,
+        sum(summed.reported_count) AS reported_count,
+        sumIf(summed.cost_nanousd, is_metered) AS metered_nanousd,
+        groupArray((is_metered, hour, model, query_source, agent_type, skill, mcp_server, summed.request_count, summed.cost_nanousd, {{ tokens | join(', ') }})) AS parts
     FROM
     (
         SELECT
@@ -51,6 +51,6 @@ FROM
             GROUP BY workspace, session_id, series
         ) AS series
         GROUP BY workspace, session_id, hour, model, query_source, agent_type, skill, mcp_server
-    ) AS parts
+    ) AS summed
     GROUP BY workspace, session_id
 )

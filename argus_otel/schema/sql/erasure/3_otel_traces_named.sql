@@ -2,4 +2,4 @@
 {% import 'erasure.jinja' as erasure with context %}
 {% import 'private.jinja' as private with context %}
 ALTER TABLE {{ otel }}.otel_traces {{ on_cluster }} DELETE
-WHERE {{ erasure.of(erasure.session_of('SpanAttributes'), 'Timestamp') }} AND SpanName != {{ private.known_name('SpanName') }}
+WHERE {{ erasure.of(erasure.session_of('SpanAttributes'), 'Timestamp', workspace_of_record) }} AND SpanName != {{ private.known_name('SpanName') }}

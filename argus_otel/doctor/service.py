@@ -1,48 +1,21 @@
-"""
-How is it? Configuration, data folder, running service, engine, spool and accounting, each with what to do about it.
-"""
+"""What the running service says of itself: engine, loads, accounting, dead letters, erasures."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from argus_otel.errors import ArgusError
-from argus_otel.running import NotRunningError, command, read_run_file
+from argus_otel import __version__
+from argus_otel.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from argus_otel.config import Config
 
-State = Literal["ok", "warning", "failed"]
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    state: State
-    finding: str
-    advice: str = ""
-
-
-def examine(config: Config) -> list[Finding]:
-    """Return the findings in the order of the path; a service that does not run is the last of them."""
-    findings = [_folder(config), _disk(config)]
-    try:
-        addresses = read_run_file(config.data_dir)
-        status = command(config.data_dir, "GET", "/status")
-    except NotRunningError as error:
-        return [*findings, Finding("service", "failed", str(error), "argus-otel serve")]
-    except ArgusError as error:
-        return [*findings, Finding("service", "failed", str(error), "look at the service's log")]
-    where = f"pid {status['pid']}, OTLP at {addresses['otlp_grpc']} (gRPC) and {addresses['otlp_http']} (HTTP)"
+def check_status(config: Config, status: dict[str, Any]) -> list[Finding]:
+    """Say what of GET /status of the control socket somebody should know."""
     return [
-        *findings,
-        Finding("service", "ok", where),
+        _version(status),
         _clickhouse(status),
         _loads(status),
         _accounting(status),
@@ -52,26 +25,12 @@ def examine(config: Config) -> list[Finding]:
     ]
 
 
-def _folder(config: Config) -> Finding:
-    folder = config.data_dir
-    if not folder.exists():
-        return Finding("data folder", "warning", f"{folder} does not exist", "`argus-otel serve` makes it")
-    if not os.access(folder, os.W_OK):
+def _version(status: dict[str, Any]) -> Finding:
+    if status["version"] != __version__:
         return Finding(
-            "data folder", "failed", f"{folder} cannot be written", "give it to the user that runs the service"
+            "version", "warning", f"the service is {status['version']}, this command {__version__}", "restart it"
         )
-    if folder.stat().st_mode & 0o077:
-        return Finding("data folder", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
-    return Finding("data folder", "ok", str(folder))
-
-
-def _disk(config: Config) -> Finding:
-    folder = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
-    free_bytes = shutil.disk_usage(folder).free
-    said = f"{free_bytes / 2**30:.1f} GiB free, the spool may take {config.spool_bytes_max / 2**30:.1f} GiB"
-    if free_bytes < config.spool_bytes_max:
-        return Finding("disk", "warning", said, "free some, or lower spool_bytes_max")
-    return Finding("disk", "ok", said)
+    return Finding("version", "ok", __version__)
 
 
 def _clickhouse(status: dict[str, Any]) -> Finding:

@@ -1,0 +1,49 @@
+"""All checks of one configuration, in the order of the path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from argus_otel.doctor.addresses import check_addresses, check_answers
+from argus_otel.doctor.certificates import check_certificate
+from argus_otel.doctor.clickhouse import check_clickhouse
+from argus_otel.doctor.finding import Finding
+from argus_otel.doctor.folder import check_disk, check_folder, check_spool
+from argus_otel.doctor.secrets import check_door
+from argus_otel.doctor.service import check_status
+from argus_otel.errors import ArgusError
+from argus_otel.reading import endpoint_of_service
+from argus_otel.running import NotRunningError, command, read_run_file
+from argus_otel.store import ServerStore
+
+if TYPE_CHECKING:
+    from argus_otel.config import Config
+
+
+def examine(config: Config) -> list[Finding]:
+    """Return the findings; works with a service that does not run, and looks at a ClickHouse server all the same."""
+    findings = [check_folder(config), check_disk(config), check_spool(config), *check_door(config)]
+    findings += check_certificate(config)
+    try:
+        addresses = read_run_file(config.data_dir)
+        status = command(config.data_dir, "GET", "/status")
+    except NotRunningError as error:
+        findings += [Finding("service", "failed", str(error), "argus-otel serve"), *check_addresses(config)]
+        return findings if config.clickhouse == "embedded" else [*findings, *_look_into(config)]
+    except ArgusError as error:
+        return [*findings, Finding("service", "failed", str(error), "look at the service's log")]
+    where = f"pid {status['pid']}, OTLP at {addresses['otlp_grpc']} (gRPC) and {addresses['otlp_http']} (HTTP)"
+    findings += [Finding("service", "ok", where), *check_answers(addresses), *check_status(config, status)]
+    return [*findings, *_look_into(config)]
+
+
+def _look_into(config: Config) -> list[Finding]:
+    try:
+        url = config.clickhouse if config.clickhouse != "embedded" else endpoint_of_service(config)
+    except ArgusError as error:
+        return [Finding("engine", "failed", str(error), "argus-otel serve")]
+    reader = ServerStore(url)
+    try:
+        return check_clickhouse(config, reader)
+    finally:
+        reader.close()
