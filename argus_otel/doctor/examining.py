@@ -12,9 +12,8 @@ from argus_otel.doctor.folder import check_disk, check_folder, check_spool
 from argus_otel.doctor.secrets import check_door
 from argus_otel.doctor.service import check_status
 from argus_otel.errors import ArgusError
-from argus_otel.reading import endpoint_of_service
+from argus_otel.reading import store_of
 from argus_otel.running import NotRunningError, command, read_run_file
-from argus_otel.store import ServerStore
 
 if TYPE_CHECKING:
     from argus_otel.config import Config
@@ -39,10 +38,9 @@ def examine(config: Config) -> list[Finding]:
 
 def _look_into(config: Config) -> list[Finding]:
     try:
-        url = config.clickhouse if config.clickhouse != "embedded" else endpoint_of_service(config)
+        reader = store_of(config)
     except ArgusError as error:
         return [Finding("engine", "failed", str(error), "argus-otel serve")]
-    reader = ServerStore(url)
     try:
         return check_clickhouse(config, reader)
     finally:

@@ -21,11 +21,16 @@ def check_door(config: Config) -> Iterator[Finding]:
     try:
         has_token = bool(read_secret(config.token_file) or read_workspace_tokens(config.workspace_tokens_file))
         read_secret(config.clickhouse_http_password_file)
+        read_secret(config.clickhouse_password_file)
     except ConfigError as error:
         yield Finding("token", "failed", str(error), "write the secret there, and let the service's user read it")
         return
     yield _door(config, has_token=has_token)
-    for file in filter(None, (config.token_file, config.workspace_tokens_file, config.clickhouse_http_password_file)):
+    secrets = (
+        *(config.token_file, config.workspace_tokens_file),
+        *(config.clickhouse_http_password_file, config.clickhouse_password_file, config.clickhouse_key),
+    )
+    for file in filter(None, secrets):
         yield from _kept(file)
 
 
@@ -49,7 +54,9 @@ def _door(config: Config, *, has_token: bool) -> Finding:
 
 
 def _kept(file: Path) -> Iterator[Finding]:
-    if file.stat().st_mode & 0o007:
+    if not file.exists():
+        yield Finding("token", "failed", f"{file} does not exist", "mend the setting, or put the file there")
+    elif file.stat().st_mode & 0o007:
         yield Finding("token", "warning", f"{file} can be read by everybody here", f"chmod 600 {file}")
 
 

@@ -6,6 +6,8 @@ The schema -> the least rights of who works with it, read off the statements the
     numbers    reads every view and table without a text in it
     texts      reads the others too
 
+Of tables that a collector fills the migrator and the readers read what they need; no service runs there.
+
 A view runs with the rights of whoever asks it, so what it reads is granted with it; a materialized view with those of the
 migrator, whom nobody may drop therefore.
 """
@@ -86,6 +88,8 @@ class Grants:
         on_cluster = f" ON CLUSTER '{self._settings.cluster}'" if self._settings.cluster else ""
         blocks = [self._profile(on_cluster)] if self._settings.cluster else []
         for role in ROLES:
+            if role == "service" and self._settings.landing:
+                continue
             name, login = f"argus_{role}", f"argus_{role}_login"
             profile = " SETTINGS PROFILE 'argus_cluster'" if self._settings.cluster else ""
             lines = [f"CREATE ROLE IF NOT EXISTS {name}{on_cluster}{profile}"]
@@ -109,6 +113,8 @@ class Grants:
             Grant((*makes, *changes, "SHOW", "SELECT", "INSERT"), f"{database}.*")
             for database in self._settings.databases
         ]
+        if self._settings.landing:
+            in_databases.append(Grant(("SHOW", "SELECT"), f"{self._settings.otel_database}.*"))
         engines = {name for made in self._statements for name in re.findall(r"\bENGINE = (\w+)", made.sql)}
         in_databases += [Grant(("TABLE ENGINE",), engine) for engine in sorted(engines)]
         on_all = [Grant(("CLUSTER", "REMOTE"), "*.*")] if self._settings.cluster else []
@@ -183,7 +189,8 @@ class Grants:
         return found
 
     def _named(self, sql: str) -> set[str]:
-        return set(re.findall(rf"\b(?:{'|'.join(self._settings.databases)})\.\w+", _bare(sql)))
+        databases = "|".join({*self._settings.databases, self._settings.otel_database})
+        return set(re.findall(rf"\b(?:{databases})\.\w+", _bare(sql)))
 
 
 def _bare(sql: str) -> str:

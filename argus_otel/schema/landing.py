@@ -68,7 +68,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """The tables that are there; `has_event_name`: exporters before 0.127 made otel_logs without that column."""
+    """The tables that are there; `has_event_name`: older exporters made otel_logs without that column."""
 
     tables: frozenset[str]
     has_event_name: bool = True

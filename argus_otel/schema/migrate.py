@@ -55,11 +55,13 @@ def plan(database: Database, settings: SchemaSettings) -> list[Step]:
     Return what `migrate` would do, in order; changes nothing.
 
     Raises:
-        SchemaError: the engine is too old, a table's statement has changed, or a newer version was here.
+        SchemaError: the engine is too old, a table's statement has changed, a newer version was here, or tables of others
+            have the names of ours.
     """
     _check_version(database, settings)
     applied = applied_checksums(database, settings)
     _check_landing(settings, applied)
+    _check_strangers(database, settings)
     statements = render(settings)
     if unknown := sorted(applied.keys() - {LANDING_NAME, *(statement.name for statement in statements)}):
         raise SchemaError(
@@ -79,6 +81,7 @@ def migrate(database: Database, settings: SchemaSettings) -> list[Step]:
     """
     _check_version(database, settings)
     _check_landing(settings, applied_checksums(database, settings))
+    _check_strangers(database, settings)
     on_cluster = settings.on_cluster
     for name in settings.databases:
         database.execute(f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
@@ -141,6 +144,29 @@ def _check_landing(settings: SchemaSettings, applied: Mapping[str, str]) -> None
             f"{settings.argus_database} holds facts of {of}: give argus_database another name for others, "
             "or take them away with --uninstall"
         )
+
+
+def _check_strangers(database: Database, settings: SchemaSettings) -> None:
+    """Refuse to alter and fill tables that another made under the names of ours."""
+    if found := strangers(database, settings):
+        raise SchemaError(
+            f"{found[0]} is not of argus-otel: give --landing {settings.otel_database} if a collector's clickhouseexporter fills "
+            "it, or otel_database another name"
+        )
+
+
+def strangers(database: Database, settings: SchemaSettings) -> list[str]:
+    """Return the tables with names of our landing tables that were there before us, told by the column that only ours have."""
+    if settings.landing:
+        return []
+    rows = database.rows(
+        "SELECT name FROM system.tables WHERE database = {database:String}"
+        " AND (name IN ('otel_logs', 'otel_traces') OR startsWith(name, 'otel_metrics_'))"
+        " AND name NOT IN (SELECT table FROM system.columns WHERE database = {database:String} AND name = 'workspace')"
+        " ORDER BY name",
+        {"database": settings.otel_database},
+    )
+    return [f"{settings.otel_database}.{row['name']}" for row in rows]
 
 
 def applied_checksums(database: Database, settings: SchemaSettings) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argus_otel.errors import SchemaError
-from argus_otel.schema.migrate import LANDING_NAME, applied_checksums
+from argus_otel.schema.migrate import LANDING_NAME, applied_checksums, strangers
 from argus_otel.schema.render import render
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def doomed(database: Database, settings: SchemaSettings) -> list[Doomed]:
     made = [statement for statement in statements.values() if statement.kind in _ORDER]
     made.sort(key=lambda statement: _ORDER[statement.kind])
     there = _tables(database, settings)
+    for name in strangers(database, settings):  # earlier versions migrated over them
+        there.pop(name, None)
     names = [(statement.target, statement.kind) for statement in made]
     names += [(f"{settings.argus_database}.{name}", "table") for name in _OF_MIGRATION]
     return [Doomed(name, kind, there[name]) for name, kind in names if name in there]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import chdb
 from api_calls import calls
+from exporter import insert, log, make_tables
 
 from argus_otel.enrichment import Budget, Mute, People, Person, apply
 from argus_otel.envelope import DEFAULT_WORKSPACE, Envelope, Signal, encode
@@ -19,6 +21,8 @@ from argus_otel.erase import Eraser
 from argus_otel.errors import StoreError
 from argus_otel.privacy.erasure import ErasureRequest
 from argus_otel.roll import Roller, RollSettings
+from argus_otel.schema.backfill import backfill
+from argus_otel.schema.landing import EVERY_TABLE, look
 from argus_otel.schema.migrate import migrate, plan
 from argus_otel.schema.render import SchemaSettings
 from argus_otel.store import EmbeddedStore
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SETTINGS = SchemaSettings()
+LANDING = SchemaSettings(otel_database="otel_agents", landing=EVERY_TABLE)
+"""On tables of a collector."""
 
 
 class Restricted(EmbeddedStore):
@@ -46,6 +52,26 @@ def prepare(folder: Path) -> dict[str, str]:
     _insert(store, folder, Signal.LOGS, calls([1], session="private"))
     store.close()
     return {}
+
+
+def collect(folder: Path) -> dict[str, str]:
+    """Make the collector's tables, with a record in them."""
+    store = Restricted(folder)
+    make_tables(store, LANDING.otel_database)
+    said = {"session.id": "s", "event.name": "user_prompt", "prompt.id": "p", "prompt": "words"}
+    insert(store, f"{LANDING.otel_database}.otel_logs", [log(Body="claude_code.user_prompt", LogAttributes=said)])
+    store.close()
+    return {}
+
+
+def land(folder: Path) -> dict[str, str]:
+    """Put facts and views on the collector's tables, and read in what is there."""
+    store = Restricted(folder)
+    settings = replace(LANDING, landing=look(store, LANDING.otel_database))
+    migrate(store, settings)
+    looked_at = backfill(store, settings)
+    store.close()
+    return {} if looked_at else {"backfill": "nothing was read"}
 
 
 def work(folder: Path) -> dict[str, str]:
@@ -122,4 +148,5 @@ def _insert_envelope(store: EmbeddedStore, folder: Path, envelope: Envelope) -> 
 
 
 if __name__ == "__main__":
-    print(json.dumps({"prepare": prepare, "work": work, "found": found, "ask": ask}[sys.argv[1]](Path(sys.argv[2]))))
+    named = (prepare, collect, land, work, found, ask)
+    print(json.dumps({what.__name__: what for what in named}[sys.argv[1]](Path(sys.argv[2]))))

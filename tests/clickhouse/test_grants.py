@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from argus_otel.schema.grants import ROLES, Grant, Grants
+from argus_otel.schema.landing import EVERY_TABLE
 from argus_otel.schema.render import SchemaSettings, render
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(what: str, folder: Path) -> dict[str, str]:
         capture_output=True,
         text=True,
         timeout=280,
-        env={"PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": f"{HERE}:{HERE.parent / 'landing'}:{HERE.parents[1]}", "PATH": "/usr/bin:/bin"},
     )
     assert told.returncode == 0, told.stderr[-3000:]
     answer: dict[str, str] = json.loads(told.stdout)
@@ -138,6 +139,28 @@ def test_a_reader_reads_what_is_its_and_no_more(made: Path, role: Any) -> None:
     assert len(refused) == (len(texts) if role == "numbers" else 0)
     assert all(ACCESS_DENIED in said for said in (*refused.values(), *written.values()))
     assert len(written) == 2
+
+
+def test_on_tables_of_a_collector_migrator_and_readers_need_no_more(tmp_path: Path) -> None:
+    landing = SchemaSettings(otel_database="otel_agents", landing=EVERY_TABLE)
+    grants, views = Grants(landing), [one.target for one in render(landing) if one.kind == "view"]
+    run("collect", tmp_path)
+    granted(tmp_path, grants.of("migrator"))
+    assert run("land", tmp_path) == {}
+    changes = ["TRUNCATE TABLE otel_agents.otel_logs", "DROP TABLE otel_agents.otel_logs"]
+    assert sorted(asked(tmp_path, changes)) == sorted(changes)
+    granted(tmp_path, grants.of("numbers"))
+    numbers = {grant.on for grant in grants.of("numbers")}
+    assert asked(tmp_path, [asking(name) for name in sorted(numbers)]) == {}
+    texts = [*(view for view in views if view not in numbers), "argus.texts"]
+    texts += ["otel_agents.otel_logs", "otel_agents.otel_traces"]
+    assert len(texts) >= 10
+    refused = asked(tmp_path, [asking(name) for name in texts])
+    assert len(refused) == len(texts)
+    assert all(ACCESS_DENIED in said for said in refused.values())
+    granted(tmp_path, grants.of("texts"))
+    assert asked(tmp_path, [asking(grant.on) for grant in grants.of("texts")]) == {}
+    assert "argus_service" not in grants.as_sql(), "no service runs there"
 
 
 @pytest.mark.parametrize("cluster", [None, "main"])

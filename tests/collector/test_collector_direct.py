@@ -16,8 +16,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_read import records, spans, told
 from receiving import receiving
+from typer.testing import CliRunner
 from waiting import eventually
 
+from argus_otel.cli import app
 from argus_otel.demo import recordings
 from argus_otel.envelope import Signal
 from argus_otel.privacy.redaction import Redaction, Rule, load_redaction
@@ -132,6 +134,44 @@ def test_the_real_exporter_fills_tables_of_their_own(collector: Collector, store
         assert len(rows(store, "otel_traces", session)) == len(list(spans(requests)))
 
     eventually(check, WAIT_S)
+
+
+def sessions(store: EmbeddedStore) -> dict[str, tuple[int, int]]:
+    """Return API calls and tool calls of each session whose calls have come."""
+    rows = store.rows("SELECT session_id, api_request_count, tool_call_count FROM argus.sessions")
+    return {row["session_id"]: (row["api_request_count"], row["tool_call_count"]) for row in rows}
+
+
+def test_views_on_the_exporters_tables_have_what_was_there_and_what_comes(
+    collector: Collector, store: EmbeddedStore
+) -> None:
+    known = {name: recordings.truth(name) for name in ("default", "resume")}
+    counts = {of["session_id"]: (of["requests"], len(of["tool_use_ids"])) for of in known.values()}
+    for kind, body in recordings.requests("default"):
+        collector.send(kind, body)
+    eventually(lambda: _whole(store, known["default"]), WAIT_S)
+    with ClickHouse(store) as clickhouse:
+        migrate = ["migrate", "--clickhouse", clickhouse.url]
+        result = CliRunner().invoke(app, [*migrate, "--landing", DATABASE])
+        assert result.exit_code == 0, result.output
+        before = known["default"]["session_id"]
+        assert sessions(store)[before] == counts[before]
+        for kind, body in [*recordings.requests("resume"), *recordings.requests("default")]:  # once more, too
+            collector.send(kind, body)
+
+        def check() -> None:
+            found = sessions(store)
+            assert {session: found.get(session) for session in counts} == counts
+
+        eventually(check, WAIT_S)
+        assert CliRunner().invoke(app, [*migrate, "--uninstall", "--yes"]).exit_code == 0
+
+
+def _whole(store: EmbeddedStore, truth: dict[str, Any]) -> None:
+    """Hold that every API call is in the exporter's table, and the spans that end last."""
+    said = [row["LogAttributes"].get("request_id") for row in rows(store, "otel_logs", truth["session_id"])]
+    assert {request_id for request_id in said if request_id} >= set(truth["request_ids"])
+    assert len(rows(store, "otel_traces", truth["session_id"])) == len(list(spans(recordings.requests("default"))))
 
 
 def test_what_is_no_agents_goes_where_it_went(collector: Collector, store: EmbeddedStore, yours: Receiving) -> None:

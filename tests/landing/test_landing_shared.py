@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,6 +227,31 @@ def test_a_private_session_is_in_no_text_view(store: EmbeddedStore) -> None:
     store.execute("DROP DATABASE quiet")
 
 
+def test_words_are_taken_away_by_hand_as_the_document_says(store: EmbeddedStore) -> None:
+    document = (Path(__file__).parents[2] / "docs/landing.md").read_text()
+    [block] = [code for code in re.findall(r"```sql\n(.*?)```", document, re.S) if "erasure_facts" in code]
+    make_tables(store, "byhand")
+    settings = SchemaSettings(otel_database="byhand", argus_database="argus_byhand", landing=look(store, "byhand"))
+    migrate(store, settings)
+    for session in (SESSION, "another"):
+        said = {"session.id": session, "event.name": "user_prompt", "prompt.id": "p1", "prompt": f"Words of {session}."}
+        insert(store, "byhand.otel_logs", [log(Body="claude_code.user_prompt", LogAttributes=said)])
+    names = {"argus.": "argus_byhand.", "otel_agents.": "byhand.", "'SESSION'": f"'{SESSION}'"}
+    for old, new in names.items():
+        block = block.replace(old, new)
+    for statement in block.split(";")[:-1]:
+        changes = statement.lstrip().startswith("ALTER")
+        store.execute(f"{statement} SETTINGS mutations_sync = 2" if changes else statement)
+    asked = "SELECT DISTINCT prompt FROM argus_byhand.turn_text WHERE prompt != ''"
+    assert [row["prompt"] for row in store.rows(asked)] == ["Words of another."]
+    for table in ("argus_byhand.texts", "byhand.otel_logs"):
+        [row] = store.rows(f"SELECT countIf(position(toString(tuple(*)), '{SESSION}.') > 0) AS kept FROM {table}")
+        assert row["kept"] == 0
+    assert store.rows("SELECT sum(turn_count) AS turns FROM argus_byhand.sessions") == [{"turns": 2}]
+    uninstall(store, settings)
+    store.execute("DROP DATABASE byhand")
+
+
 def test_an_older_exporters_logs_without_event_name_are_read(store: EmbeddedStore) -> None:
     make_tables(store, "older")
     store.execute("ALTER TABLE older.otel_logs DROP COLUMN EventName")
@@ -268,6 +295,24 @@ def test_other_tables_are_refused_before_anything_is_made(store: EmbeddedStore, 
     with pytest.raises(SchemaError, match=told):
         look(store, "odd")
     store.execute("DROP DATABASE odd")
+
+
+def test_tables_of_a_collector_are_neither_migrated_over_nor_uninstalled(store: EmbeddedStore) -> None:
+    make_tables(store, "theirs")
+    insert(store, "theirs.otel_logs", [log()])
+    mistaken = SchemaSettings(otel_database="theirs", argus_database="argus_theirs")  # without --landing
+    with pytest.raises(SchemaError, match=r"theirs\.otel_logs is not of argus-otel: give --landing theirs"):
+        migrate(store, mistaken)
+    assert store.rows("SELECT name FROM system.databases WHERE name = 'argus_theirs'") == []
+    store.execute("CREATE DATABASE argus_theirs")  # what an earlier version had begun
+    store.execute(
+        "CREATE TABLE argus_theirs.schema_migrations (name String, checksum String) ENGINE = ReplacingMergeTree ORDER BY name"
+    )
+    store.execute("INSERT INTO argus_theirs.schema_migrations SELECT '111_otel_logs', ''")
+    left = uninstall(store, mistaken)
+    assert {"theirs.otel_logs", "theirs.otel_traces", "theirs.otel_metrics_sum"} <= set(left)
+    assert store.rows("SELECT count() AS found FROM theirs.otel_logs") == [{"found": 1}]
+    store.execute("DROP DATABASE theirs")
 
 
 def test_two_kinds_of_tables_do_not_share_facts(store: EmbeddedStore) -> None:

@@ -11,10 +11,9 @@ from argus_otel.doctor.through.arrival import Landed, changed, is_seen, landed, 
 from argus_otel.doctor.through.probe import new_session_id, probe_requests
 from argus_otel.doctor.through.sending import destination_of
 from argus_otel.errors import ArgusError, ConfigError, StoreUnavailableError
-from argus_otel.reading import endpoint_of_service
+from argus_otel.reading import store_of
 from argus_otel.running import command
 from argus_otel.schema.probes import erase_probe, left_probes
-from argus_otel.store import ServerStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from argus_otel.doctor.through.probe import Request
     from argus_otel.doctor.through.sending import Answer
     from argus_otel.schema.render import SchemaSettings
+    from argus_otel.store import ServerStore
 
 _POLL_S = 0.5
 _FACTS_S_MAX = 5.0
@@ -68,7 +68,7 @@ def probe_through(
         NotRunningError, StoreError: there is nothing to look into for what arrives; nothing was sent.
     """
     destination = destination_of(url, headers)
-    reader = ServerStore(config.clickhouse if config.clickhouse != "embedded" else endpoint_of_service(config))
+    reader = store_of(config)
     try:
         session_id, sent_at_s = new_session_id(), time.monotonic()
         reader.rows(f"SELECT 1 FROM {config.argus_database}.session_facts LIMIT 1")
