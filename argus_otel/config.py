@@ -12,7 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -41,9 +41,13 @@ def server_urls(value: str) -> tuple[str, ...]:
     return tuple(re.split(r"\s*,\s*(?=https?://)", value.strip()))
 
 
+def _is_server(url: SplitResult) -> bool:
+    return url.scheme in ("http", "https") and bool(url.hostname) and "," not in str(url.hostname)
+
+
 def _clickhouse(value: str) -> str:
     parts = [urlsplit(url) for url in server_urls(value)]
-    if value != "embedded" and not all(part.scheme in ("http", "https") and part.hostname for part in parts):
+    if value != "embedded" and not all(_is_server(part) for part in parts):
         raise ValueError("must be `embedded` or a URL like http://user:password@host:8123")
     return value
 
@@ -301,12 +305,14 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"config file {file} is no TOML: {error}") from error
 
 
+_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s]*@")
+"""In a URL: what is told of a wrong value may end in a log."""
+
+
 def _explain(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "configuration"
     if item["type"] == "extra_forbidden":
         return f"unknown key {key}: see docs/configuration.md"
-    return (
-        f"{key}: {item['msg'].removeprefix('Value error, ')} (given: {item['input']!r})"
-        if item["loc"]
-        else item["msg"].removeprefix("Value error, ")
-    )
+    said: str = item["msg"].removeprefix("Value error, ")
+    given = _PASSWORD.sub(r"\1:…@", repr(item["input"]))
+    return f"{key}: {said} (given: {given})" if item["loc"] else said

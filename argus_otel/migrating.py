@@ -139,7 +139,7 @@ def _uninstall(config: Config, landing: str | None, *, dry_run: bool, yes: bool)
         left = drop(store, settings)
         typer.echo(f"deleted{stays if there else ''}")
         if left:
-            typer.echo(f"not made by argus-otel, and left: {', '.join(left)}")
+            typer.echo(f"left, as not made by argus-otel or not this login's to drop: {', '.join(left)}")
 
 
 @contextmanager

@@ -315,6 +315,8 @@ class ServerStore:
         raise AssertionError("there is at least one server")
 
     def _connected(self, index: int) -> Client:
+        if client := self._clients.get(index):
+            return client  # whoever has one need not wait until another server answers
         with self._connecting:
             if index not in self._clients:
                 self._clients[index] = _connect(self._urls[index], self._login)

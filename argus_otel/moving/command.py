@@ -27,7 +27,10 @@ _DRAIN_S_MAX = 3600.0
 
 
 def move(
-    to: Annotated[str, typer.Option(metavar="URL", help="The ClickHouse server, with user and password.")],
+    to: Annotated[
+        str,
+        typer.Option(metavar="URL", help="The ClickHouse server; its password may be in clickhouse_password_file."),
+    ],
     merge: Annotated[
         bool, typer.Option("--merge", help="The server may hold data; what is moved comes beside it.")
     ] = False,

@@ -218,7 +218,10 @@ class Mover:
         """Whatever else is there or comes in: the views of the server hold no less than what was moved."""
         found = totals_of(self._server, self._settings.argus_database)
         if lacking := {name: count for name, count in self._record.totals.items() if found[name] < count}:
-            raise MoveError(f"the server's views lack something of what was moved: {_differences(lacking, found)}")
+            raise MoveError(
+                f"the server's views lack something of what was moved: {_differences(lacking, found)}. A TTL on its tables"
+                " does that, which drops what is old: take it off before a move. All that was moved is kept beside the data folder's engine"
+            )
 
     def abandon(self) -> None:
         """

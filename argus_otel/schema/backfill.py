@@ -145,7 +145,7 @@ def _wait_for_earlier_inserts(database: Database) -> None:
     while int(
         database.rows(
             "SELECT count() AS inserts FROM system.processes"
-            f" WHERE query_kind = 'Insert' AND elapsed > {waited_s + 1:.1f}"
+            f" WHERE query_kind IN ('Insert', 'AsyncInsertFlush') AND elapsed >= {waited_s:.3f}"
         )[0]["inserts"]
     ):
         waited_s = time.monotonic() - started

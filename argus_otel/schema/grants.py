@@ -115,10 +115,15 @@ class Grants:
         ]
         if self._settings.landing:
             in_databases.append(Grant(("SHOW", "SELECT"), f"{self._settings.otel_database}.*"))
+            in_databases.append(Grant(("TRUNCATE",), f"{self._settings.argus_database}.backfilled"))
         engines = {name for made in self._statements for name in re.findall(r"\bENGINE = (\w+)", made.sql)}
+        if self._settings.landing:
+            engines.add("MergeTree")  # of what is noted of the backfill
         in_databases += [Grant(("TABLE ENGINE",), engine) for engine in sorted(engines)]
         on_all = [Grant(("CLUSTER", "REMOTE"), "*.*")] if self._settings.cluster else []
-        return [*in_databases, *on_all, Grant(("SELECT",), "system.tables")]
+        # A backfill waits for INSERTs that are under way.
+        in_system = ("tables", "processes") if self._settings.landing else ("tables",)
+        return [*in_databases, *on_all, *(Grant(("SELECT",), f"system.{name}") for name in in_system)]
 
     def _service(self) -> list[Grant]:
         argus = self._settings.argus_database

@@ -25,6 +25,7 @@ from argus_otel.schema.backfill import backfill
 from argus_otel.schema.landing import EVERY_TABLE, look
 from argus_otel.schema.migrate import migrate, plan
 from argus_otel.schema.render import SchemaSettings
+from argus_otel.schema.uninstall import uninstall
 from argus_otel.store import EmbeddedStore
 from argus_otel.telemetry import Telemetry
 
@@ -54,6 +55,14 @@ def prepare(folder: Path) -> dict[str, str]:
     return {}
 
 
+def take_away(folder: Path) -> dict[str, str]:
+    """Drop all that was made."""
+    store = Restricted(folder)
+    left = uninstall(store, SETTINGS)
+    store.close()
+    return dict.fromkeys(left, "left")
+
+
 def collect(folder: Path) -> dict[str, str]:
     """Make the collector's tables, with a record in them."""
     store = Restricted(folder)
@@ -69,7 +78,7 @@ def land(folder: Path) -> dict[str, str]:
     store = Restricted(folder)
     settings = replace(LANDING, landing=look(store, LANDING.otel_database))
     migrate(store, settings)
-    looked_at = backfill(store, settings)
+    looked_at = backfill(store, settings) and backfill(store, settings, again=True)
     store.close()
     return {} if looked_at else {"backfill": "nothing was read"}
 
@@ -148,5 +157,5 @@ def _insert_envelope(store: EmbeddedStore, folder: Path, envelope: Envelope) -> 
 
 
 if __name__ == "__main__":
-    named = (prepare, collect, land, work, found, ask)
+    named = (prepare, take_away, collect, land, work, found, ask)
     print(json.dumps({what.__name__: what for what in named}[sys.argv[1]](Path(sys.argv[2]))))

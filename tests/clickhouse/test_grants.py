@@ -118,6 +118,7 @@ def test_the_migrator_makes_the_schema_with_its_grants_alone(tmp_path: Path) -> 
     assert run("prepare", tmp_path) == {}
     refused = asked(tmp_path, ["CREATE DATABASE mine", "SELECT * FROM system.users", "DROP DATABASE argus"])
     assert len(refused) == 3
+    assert run("take_away", tmp_path) == {"otel (empty)": "left", "argus (empty)": "left"}
 
 
 @pytest.mark.parametrize("role", ["numbers", "texts"])

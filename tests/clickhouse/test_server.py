@@ -12,6 +12,7 @@ from api_calls import calls
 from replica import PASSWORD, USER, Replica, listening
 
 from argus_otel.config import load_config, server_urls
+from argus_otel.doctor import examine
 from argus_otel.envelope import DEFAULT_WORKSPACE, Envelope, Signal, encode
 from argus_otel.errors import ConfigError, StoreUnavailableError
 from argus_otel.store import LOAD_SETTINGS, ServerLogin, ServerStore, open_store
@@ -110,11 +111,23 @@ def test_a_password_may_stand_in_the_url_or_in_a_file(
         opened = open_store(load_config(flags))
         assert opened.rows("SELECT 1 AS one") == [{"one": 1}]
         opened.close()
+        doctor = [item.state for item in examine(load_config(flags)) if item.check == "engine"]
+        assert doctor == ["ok"]
         with pytest.raises(
             StoreUnavailableError, match=r"user or the password is wrong: .*clickhouse_password_file"
         ) as caught:
             version(f"http://{USER}:wrong@{address}")
         assert "wrong@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["htp://loader:s3cret@host", "http://h1,htp://loader:s3:cr@et@h2", "http://u:s3cret@[bad"]
+)
+def test_a_wrong_url_is_told_without_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGUS_OTEL_CLICKHOUSE", url)
+    with pytest.raises(ConfigError, match=r"clickhouse: .*:…@") as caught:
+        load_config({})
+    assert "s3" not in str(caught.value)
 
 
 def test_a_missing_database_and_a_missing_right_say_what_to_do(store: EmbeddedStore, tmp_path: Path) -> None:

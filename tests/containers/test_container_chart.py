@@ -17,7 +17,7 @@ pytestmark = needs("helm")
 SERVER = ("--set", "clickhouse.secret.name=clickhouse", "--set", "token.secret.name=token")
 EMBEDDED = ("--set", "embedded.enabled=true,replicas=1,embedded.passwordSecret.name=endpoint,token.anySender=true")
 ALL_VALUES = (
-    "tls.secret.name=tls,workspaceTokens.secret.name=tokens,networkPolicy.enabled=true,serviceMonitor.enabled=true,"
+    "tls.secret.name=tls,workspaceTokens.secret.name=tokens,clickhouse.ca.name=ca,networkPolicy.enabled=true,serviceMonitor.enabled=true,"
     "prometheusRule.enabled=true,spool.storageClassName=fast,spool.whenScaled=Delete,config.spool_bytes_max=4294967296,"
     "config.redaction_enable={email_address},config.log_level=debug,config.migrate=false"
 )

@@ -103,6 +103,11 @@ def test_who_may_send(tmp_path: Path) -> None:
     assert [item.state for item in check_door(Config(**everywhere, **tls, token_file=token))] == ["ok"]
     token.chmod(0o644)
     assert [item.advice for item in check_door(Config(token_file=token))] == ["", f"chmod 600 {token}"]
+    to_clickhouse = {"clickhouse_password_file": token, "clickhouse_certificate": token, "clickhouse_key": token}
+    assert [item.advice for item in check_door(Config(**to_clickhouse))] == ["", *2 * [f"chmod 600 {token}"]]
+    assert [item.state for item in check_door(Config(**{**to_clickhouse, "clickhouse_key": tmp_path / "no"}))][-1:] == [
+        "failed"
+    ]
     token.write_text("")
     assert [item.state for item in check_door(Config(token_file=token))] == ["failed"]
     assert [item.state for item in check_door(Config(token_file=tmp_path / "nowhere"))] == ["failed"]

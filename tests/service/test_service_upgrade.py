@@ -85,4 +85,5 @@ def test_there_is_a_folder_of_each_schema_whose_tables_differ() -> None:
         "data-0.1.0.tar.xz",
         "data-0.1.0-erasure.tar.xz",
         "data-0.1.0-rollup.tar.xz",
+        "data-0.1.0-stack.tar.xz",
     }
