@@ -219,8 +219,8 @@ class Mover:
         found = totals_of(self._server, self._settings.argus_database)
         if lacking := {name: count for name, count in self._record.totals.items() if found[name] < count}:
             raise MoveError(
-                f"the server's views lack something of what was moved: {_differences(lacking, found)}. A TTL on its tables"
-                " does that, which drops what is old: take it off before a move. All that was moved is kept beside the data folder's engine"
+                f"the server's views lack something of what was moved: {_differences(lacking, found)}. A TTL on its tables does"
+                " that, which drops what is old: take it off before a move. What was moved is kept in the data folder"
             )
 
     def abandon(self) -> None:
