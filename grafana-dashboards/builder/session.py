@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from builder import look, panels, variables
 from builder.layout import dashboard as dashboard_of
 from builder.layout import heading, line
-from builder.links import to_dashboard
+from builder.links import RANGE, to_dashboard, to_session
 from builder.one_session import (
     HIDDEN,
     OF_SESSION,
@@ -49,6 +49,10 @@ _VARIABLES = [
 _WORDS_MAX, _BEGINNING_MAX = 4_000, 300
 """Characters of a text in a table: to be read, or to be known by."""
 
+_ALL_OF_IT = to_session(
+    "Show the whole session", RANGE, workspace="${workspace:percentencode}", session="${session:percentencode}"
+)
+"""From a figure that has no turn of its own."""
 _ENDS = {"failed": look.BAD, "rejected": look.OUTCOMES["rejected"], "ok": look.GOOD, "unknown": look.QUIET}
 _ENDED = "multiIf(decision = 'reject', 'rejected', success = false, 'failed', success = true, 'ok', 'unknown') AS ended"
 _DURATION_S = "(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at)) / 1e3 AS duration"
@@ -90,6 +94,7 @@ def _cost() -> Json:
         ),
         look.USD,
         colour=look.COST,
+        links=[_ALL_OF_IT],
         no_value="no session",
     )
 
@@ -258,6 +263,7 @@ def _cost_so_far() -> Json:
         series(sql),
         look.USD,
         colour=look.COST,
+        links=[_ALL_OF_IT],
         interval="1s",
     )
 
@@ -291,6 +297,10 @@ def _cost_by_tool() -> Json:
         table(sql),
         look.USD,
         colour=look.COST,
+        links=[
+            _ALL_OF_IT,
+            to_dashboard("How the tools do elsewhere", "argus-tools", workspace="${workspace:percentencode}"),
+        ],
     )
 
 
@@ -310,6 +320,7 @@ def _cost_by_agent() -> Json:
         table(sql),
         look.USD,
         colour=look.ROLES["subagent"],
+        links=[_ALL_OF_IT],
     )
 
 
