@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from argus_otel.app import schema_settings
 from argus_otel.doctor.finding import Finding
 from argus_otel.errors import ArgusError, SchemaError, StoreError
+from argus_otel.schema.landing import look
+from argus_otel.schema.migrate import LANDING_MINIMUM_VERSION, MINIMUM_VERSION, plan
+from argus_otel.schema.uninstall import landed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +20,6 @@ if TYPE_CHECKING:
     from argus_otel.config import Config
     from argus_otel.store import ServerStore
 
-_VERSION_MIN = (25, 8)
 _CLOCK_S_MAX = 5.0
 _FUTURE_S_MAX = 300
 _DAYS = 7
@@ -27,11 +31,12 @@ _SESSIONS_MIN = 5
 def check_clickhouse(config: Config, reader: ServerStore) -> list[Finding]:
     """Say what a reader of the engine or the server sees; one finding if it does not answer."""
     try:
-        findings = [_version(reader), _clock(reader)]
+        landing = landed_in(reader, schema_settings(config))
+        findings = [_version(reader, LANDING_MINIMUM_VERSION if landing else MINIMUM_VERSION), _clock(reader)]
     except StoreError as error:
         first = str(error).partition("\n")[0]
         return [Finding("engine", "failed", first, "start ClickHouse, or mend the URL, user and password")]
-    findings.append(_schema(config, reader))
+    findings.append(_schema(config, reader, landing))
     try:
         return [*findings, _senders_clocks(config, reader), *_last_data(config, reader), *_coverage(config, reader)]
     except StoreError as error:
@@ -42,11 +47,11 @@ def check_clickhouse(config: Config, reader: ServerStore) -> list[Finding]:
         ]
 
 
-def _version(reader: ServerStore) -> Finding:
+def _version(reader: ServerStore, version_min: tuple[int, int]) -> Finding:
     [row] = reader.rows("SELECT version() AS version")
     major, minor = (int(number) for number in re.findall(r"\d+", row["version"])[:2])
-    if (major, minor) < _VERSION_MIN:
-        wanted = ".".join(map(str, _VERSION_MIN))
+    if (major, minor) < version_min:
+        wanted = ".".join(map(str, version_min))
         return Finding("engine", "failed", f"ClickHouse {row['version']}", f"argus-otel loads into {wanted} and newer")
     return Finding("engine", "ok", f"ClickHouse {row['version']}")
 
@@ -64,12 +69,14 @@ def _clock(reader: ServerStore) -> Finding:
     return Finding("clocks", "ok", "ours and ClickHouse's agree")
 
 
-def _schema(config: Config, reader: ServerStore) -> Finding:
-    from argus_otel.app import schema_settings
-    from argus_otel.schema.migrate import plan
-
+def _schema(config: Config, reader: ServerStore, landing: str | None) -> Finding:
+    """`landing`: the database of the collector's tables, if the views are of those."""
+    settings, of, migrate = schema_settings(config), "", "argus-otel migrate"
     try:
-        pending = [step for step in plan(reader, schema_settings(config)) if step.action != "unchanged"]
+        if landing:
+            settings = replace(settings, otel_database=landing, landing=look(reader, landing))
+            of, migrate = f", of the collector's tables in {landing}", f"{migrate} --landing {landing}"
+        pending = [step for step in plan(reader, settings) if step.action != "unchanged"]
     except SchemaError as error:
         return Finding("schema", "failed", str(error), "use the version of argus-otel that made it, or a newer one")
     except ArgusError as error:
@@ -78,8 +85,8 @@ def _schema(config: Config, reader: ServerStore) -> Finding:
         )
     if pending:
         names = ", ".join(step.statement.name for step in pending[:3])
-        return Finding("schema", "failed", f"{len(pending)} statements are not applied: {names}", "argus-otel migrate")
-    return Finding("schema", "ok", "this version's")
+        return Finding("schema", "failed", f"{len(pending)} statements are not applied: {names}", migrate)
+    return Finding("schema", "ok", f"this version's{of}")
 
 
 def _senders_clocks(config: Config, reader: ServerStore) -> Finding:

@@ -24,7 +24,8 @@ def doctor(
         ),
     ] = None,
     header: Annotated[
-        Optional[list[str]], typer.Option(help="'NAME: VALUE' that the collector asks for; may be repeated.")
+        Optional[list[str]],
+        typer.Option(help="'NAME: VALUE' that the collector asks for, or 'NAME: @FILE'; may be repeated."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the probe's arrival.")] = 60.0,
     clickhouse: Annotated[

@@ -141,6 +141,15 @@ def test_a_header_is_sent(service: Service, proxy: Proxy) -> None:
     assert set(states(probed(service, proxy.url, "--header", "Authorization: Bearer s3cret")).values()) == {"ok"}
 
 
+def test_a_header_in_a_file_is_sent(service: Service, proxy: Proxy, tmp_path: Path) -> None:
+    proxy.token = "s3cret"
+    file = tmp_path / "authorization"
+    file.write_text("Bearer s3cret\n")
+    assert set(states(probed(service, proxy.url, "--header", f"Authorization: @{file}")).values()) == {"ok"}
+    with pytest.raises(ConfigError, match="cannot read"):
+        destination_of("http://a:1", ["Authorization: @/nowhere"])
+
+
 def test_a_partial_success_is_none(service: Service, proxy: Proxy) -> None:
     proxy.dropped, proxy.answers = {"/v1/logs"}, {"/v1/logs": rejecting_logs()}
     found = probed(service, proxy.url, code=1)

@@ -39,6 +39,9 @@ def test_migrate_backfill_and_take_away(store: EmbeddedStore) -> None:
         assert code == 0, told
         assert "2 of 2 rows" in told
         assert store.rows("SELECT cost_usd FROM argus.sessions") == [{"cost_usd": 0.5}]
+        examined = CliRunner().invoke(app, ["doctor", "--clickhouse", server.url, "--format", "json"])
+        [schema] = [row for row in json.loads(examined.output) if row["check"] == "schema"]
+        assert (schema["state"], "the collector's tables in agents" in schema["finding"]) == ("ok", True)
         code, told = run("--clickhouse", server.url)
         assert code == 1
         assert "holds facts of the collector's tables in agents" in told

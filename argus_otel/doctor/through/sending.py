@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from argus_otel.config import read_secret
 from argus_otel.envelope import Signal
 from argus_otel.errors import ConfigError
 
@@ -93,8 +95,14 @@ def destination_of(url: str, headers: Sequence[str]) -> Destination:
 def _header(text: str) -> tuple[str, str]:
     name, separator, value = text.partition(":")
     if not separator or not name.strip() or not text.isprintable():
-        raise ConfigError("--header takes 'NAME: VALUE'")
-    return name.strip(), value.strip()
+        raise ConfigError("--header takes 'NAME: VALUE', or 'NAME: @FILE'")
+    return name.strip(), _value(value.strip())
+
+
+def _value(text: str) -> str:
+    """Return it, or of @FILE what stands in the file: a token on the command line is in the list of processes."""
+    value = read_secret(Path(text[1:])) if text.startswith("@") else text
+    return value or ""
 
 
 class _OverHttp:
