@@ -24,7 +24,7 @@ demo: setup
 	@$(BIN)/argus-otel demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 # By file: the tests of one share their engine or service.
-test: setup $(VENV)/.installed-e2e collector-if-possible containers-if-possible
+test: setup $(VENV)/.installed-e2e collector-if-possible containers-if-possible engines
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 # The end-to-end test runs the real SDK, and rotel is put in front of argus-otel. Where one cannot be installed its tests alone
