@@ -92,7 +92,7 @@ def _budget_at_risk() -> Json:
             SELECT name, projected_usd / month_usd AS projected
             FROM argus.budget_status(at = $__toTime)
             WHERE {_BUDGETS_CHOSEN}
-            ORDER BY projected DESC
+            ORDER BY projected DESC, name
             LIMIT 1"""),
         look.SHARE,
         thresholds=_BUDGET_STEPS,
@@ -219,7 +219,7 @@ def _anomalies() -> Json:
                 cost_usd AS cost, baseline_usd AS baseline, ratio, {_HOUR_RANGE}
             FROM {_ANOMALIES}
             WHERE is_anomaly AND {chosen("workspace")}
-            ORDER BY hour DESC, cost DESC
+            ORDER BY hour DESC, cost DESC, workspace, user
             LIMIT 200"""),
         [
             look.column("hour", look.TIME, width=160, links=[_SESSIONS_OF_ROW]),
@@ -254,7 +254,7 @@ def _budgets() -> Json:
                 toString(toUnixTimestamp($__toTime) * 1000) AS to_ms
             FROM argus.budget_status(at = $__toTime)
             WHERE {_BUDGETS_CHOSEN}
-            ORDER BY used DESC"""),
+            ORDER BY used DESC, scope, name"""),
         [
             look.column("scope", width=90),
             look.column("name", links=[_SESSIONS_OF_BUDGET]),
@@ -430,7 +430,7 @@ def _by_team() -> Json:
             FROM argus.session_list
             WHERE {within("started_at")} AND {_SESSIONS} AND commit_count IS NOT NULL
             GROUP BY team
-            ORDER BY cost DESC"""),
+            ORDER BY cost DESC, team"""),
         [
             look.column("team", links=[links.to_sessions(team="team")]),
             look.column("cost", look.USD),
@@ -456,14 +456,14 @@ def _rebuilding_sessions() -> Json:
                 FROM argus.rebuilds_hourly
                 WHERE {within("hour")} AND {SPENT}
                 GROUP BY workspace, session_id
-                ORDER BY cost DESC
+                ORDER BY cost DESC, session_id
                 LIMIT 25
             ) AS rebuilding
             INNER JOIN
             (
                 SELECT workspace, session_id, started_at, ended_at FROM argus.session_list WHERE {_DURING}
             ) AS sessions USING (workspace, session_id)
-            ORDER BY cost DESC"""),
+            ORDER BY cost DESC, session_id"""),
         [look.column("user"), look.column("cost", look.USD, gauge=True), look.column("session_id", name="session")],
         links=[_TO_SESSION],
         hide=("workspace",),

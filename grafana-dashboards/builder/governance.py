@@ -179,7 +179,7 @@ def _coverage_over_time() -> Json:
             SELECT {BUCKET} AS time, coverage, count() AS sessions
             FROM (SELECT toStartOfHour(started_at) AS hour, coverage FROM argus.session_list WHERE {_SESSIONS})
             GROUP BY time, coverage
-            ORDER BY time"""),
+            ORDER BY time, coverage"""),
         look.COUNT,
         label="coverage",
         style="bars",
@@ -206,7 +206,7 @@ def _coverage_by_surface() -> Json:
             FROM argus.session_list
             WHERE {_SESSIONS}
             GROUP BY surface
-            ORDER BY sessions DESC
+            ORDER BY sessions DESC, surface
             LIMIT 100"""),
         [
             look.column("surface", colours=look.SURFACES),
@@ -247,7 +247,7 @@ def _one_leg_only() -> Json:
             WHERE {_SESSIONS}
             GROUP BY workspace, user, team, surface
             HAVING state != ''
-            ORDER BY sessions DESC
+            ORDER BY sessions DESC, workspace, user, team, surface
             LIMIT 100"""),
         [
             look.column("state", colours=_STATES, width=140),
@@ -282,7 +282,7 @@ def _risks_over_time() -> Json:
             SELECT {BUCKET} AS time, category, uniqExact(workspace, session_id, identity) AS actions
             FROM (SELECT *, toStartOfHour(ts) AS hour FROM argus.findings WHERE kind = 'risk' AND {_FOUND})
             GROUP BY time, category
-            ORDER BY time"""),
+            ORDER BY time, category"""),
         look.COUNT,
         label="category",
         style="bars",
@@ -313,7 +313,7 @@ def _risks_by_rule() -> Json:
             FROM argus.findings
             WHERE kind = 'risk' AND {_FOUND}
             GROUP BY severity, category, rule
-            ORDER BY indexOf(['high', 'medium', 'low'], severity), actions DESC
+            ORDER BY indexOf(['high', 'medium', 'low'], severity), actions DESC, category, rule
             LIMIT 100"""),
         [
             look.column("severity", width=80, colours=_RISKS),
@@ -340,7 +340,7 @@ def _latest_risks() -> Json:
                 SELECT *
                 FROM argus.findings
                 WHERE kind = 'risk' AND {_FOUND}
-                ORDER BY {gravest}, ts DESC
+                ORDER BY {gravest}, ts DESC, session_id, identity, rule
                 LIMIT 100
             )
             SELECT
@@ -363,7 +363,7 @@ def _latest_risks() -> Json:
                 FROM argus.tool_calls
                 WHERE (workspace, session_id) IN (SELECT workspace, session_id FROM risks)
             ) AS calls USING (workspace, session_id, identity)
-            ORDER BY {gravest}, at DESC"""),
+            ORDER BY {gravest}, at DESC, session_id, identity, rule"""),
         [
             look.column("at", look.TIME, width=170),
             look.column("severity", width=80, colours=_RISKS),
@@ -404,7 +404,7 @@ def _erasures() -> Json:
                 WHERE (workspace, session_id) IN (SELECT workspace, session_id FROM argus.erasures)
             ) AS sessions USING (workspace, session_id)
             WHERE ({within("asked_at")} OR gone_at IS NULL) AND {_WHO}
-            ORDER BY gone_at IS NULL DESC, asked DESC
+            ORDER BY gone_at IS NULL DESC, asked DESC, session_id
             LIMIT 100"""),
         [
             look.column("asked", look.TIME, width=165),
@@ -429,7 +429,7 @@ def _redactions_by_rule() -> Json:
             FROM argus.findings
             WHERE kind = 'redaction' AND {_FOUND}
             GROUP BY rule
-            ORDER BY replaced DESC
+            ORDER BY replaced DESC, rule
             LIMIT 25"""),
         look.COUNT,
         colour=look.CALLS,
@@ -444,7 +444,7 @@ def _redactions_over_time() -> Json:
             SELECT {BUCKET} AS time, leg, sum(match_count) AS replaced
             FROM (SELECT *, toStartOfHour(ts) AS hour FROM argus.findings WHERE kind = 'redaction' AND {_FOUND})
             GROUP BY time, leg
-            ORDER BY time"""),
+            ORDER BY time, leg"""),
         look.COUNT,
         label="leg",
         style="bars",
@@ -474,7 +474,7 @@ def _nameless() -> Json:
             FROM argus.session_list
             WHERE {_SESSIONS}
             GROUP BY workspace, surface, client_version
-            ORDER BY share DESC, no_team / sessions DESC, sessions DESC
+            ORDER BY share DESC, no_team / sessions DESC, sessions DESC, workspace, surface, client_version
             LIMIT 100"""),
         [
             look.column("workspace", width=100),
@@ -529,7 +529,9 @@ def _attributes() -> Json:
         """What a version sends in a smaller share of sessions than an earlier one did, on events that have it. Held
         against the best earlier version within this range and 30 days before; the workspace and the surface alone
         narrow this.""",
-        rows(f"{_losses()}\n            ORDER BY lost DESC, sessions DESC\n            LIMIT 100"),
+        rows(f"""{_losses()}
+            ORDER BY lost DESC, sessions DESC, surface, event, attribute, client_version
+            LIMIT 100"""),
         [
             look.column("surface", width=110, colours=look.SURFACES),
             look.column("event", width=130),

@@ -341,7 +341,7 @@ def _by_version() -> Json:
             FROM argus.session_list
             WHERE {within("started_at")} AND {_SESSIONS}
             GROUP BY version, surface
-            ORDER BY "first seen" DESC, sessions DESC"""),
+            ORDER BY "first seen" DESC, version, surface"""),
         [
             look.column("version", links=[links.to_sessions(client_version="version", surface="surface")]),
             look.column("surface", colours=look.SURFACES),
@@ -357,5 +357,5 @@ def _sessions_by(column: str, sums: str) -> Json:
         FROM argus.session_list
         WHERE {within("started_at")} AND {_SESSIONS}
         GROUP BY {column}
-        ORDER BY cost DESC
+        ORDER BY cost DESC, {column}
         LIMIT 100""")

@@ -232,7 +232,7 @@ def _rate(metric: str, label: str, condition: str = "1") -> Json:
         {_FROM}
         WHERE metric = '{metric}' AND {condition} AND {_HERE}
         GROUP BY time, of
-        ORDER BY time""")
+        ORDER BY time, of""")
 
 
 def _worst(metric: str, name: str) -> Json:
@@ -242,7 +242,7 @@ def _worst(metric: str, name: str) -> Json:
         {_FROM}
         WHERE metric = '{metric}' AND {_HERE}
         GROUP BY time, instance
-        ORDER BY time""")
+        ORDER BY time, instance""")
 
 
 def _received_over_time() -> Json:
@@ -296,7 +296,7 @@ def _failures_over_time() -> Json:
             {_FROM}
             WHERE metric = 'argus_otel.load.failures' AND value > 0 AND {_HERE}
             GROUP BY time, code
-            ORDER BY time"""),
+            ORDER BY time, code"""),
         look.COUNT,
         label="code",
         style="bars",
@@ -328,7 +328,7 @@ def _refusals_over_time() -> Json:
             {_FROM}
             WHERE metric = 'argus_otel.refused.requests' AND value > 0 AND {_HERE}
             GROUP BY time, reason
-            ORDER BY time"""),
+            ORDER BY time, reason"""),
         look.COUNT,
         label="reason",
         style="bars",
@@ -354,7 +354,7 @@ def _refusals() -> Json:
             WHERE metric = 'argus_otel.refused.requests' AND {_HERE}
             GROUP BY reason, transport, signal
             HAVING requests > 0
-            ORDER BY requests DESC
+            ORDER BY requests DESC, reason, transport, signal
             LIMIT 100"""),
         [
             look.column("reason"),
@@ -374,7 +374,7 @@ def _dropped() -> Json:
             SELECT event, sum(record_count) AS records
             FROM argus.dropped_records
             GROUP BY event
-            ORDER BY records DESC
+            ORDER BY records DESC, event
             LIMIT 25"""),
         look.COUNT,
         colour=look.QUIET,
@@ -401,7 +401,7 @@ def _durations(title: str, description: str, metric: str, condition: str = "1") 
                 WHERE metric = '{metric}' AND points.count > 0 AND {condition} AND {_HERE}
                 GROUP BY time
             )
-            ORDER BY time"""),
+            ORDER BY time, told"""),
         look.SECONDS,
         label="figure",
         overrides=look.named(_DURATIONS),
@@ -503,7 +503,7 @@ def _disagreeing() -> Json:
                 toString(toUnixTimestamp64Milli(ended_at)) AS to_ms
             FROM argus.meter_check
             WHERE {_compared("difference_share > 0.01")}
-            ORDER BY abs(difference_usd) DESC
+            ORDER BY abs(difference_usd) DESC, session_id
             LIMIT 100"""),
         [
             look.column("started_at", look.TIME, name="began", width=160),

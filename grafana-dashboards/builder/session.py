@@ -289,7 +289,7 @@ def _cost_by_tool() -> Json:
         )
         ARRAY JOIN tools AS tool
         GROUP BY tool
-        ORDER BY cost_usd DESC
+        ORDER BY cost_usd DESC, tool
         LIMIT 12"""
     return panels.bar_gauge(
         "Cost by tool",
@@ -312,7 +312,7 @@ def _cost_by_agent() -> Json:
         FROM argus.api_requests
         WHERE {OF_SESSION}
         GROUP BY agent_id
-        ORDER BY cost_usd DESC
+        ORDER BY cost_usd DESC, agent_id
         LIMIT 12"""
     return panels.bar_gauge(
         "Cost by subagent",
@@ -486,7 +486,7 @@ def _versions() -> Json:
         FROM argus.session_list
         ARRAY JOIN CAST(versions, 'Array(Tuple(String, String))') AS versioned
         WHERE {OF_SESSION}
-        ORDER BY "of\""""
+        ORDER BY "of", hash"""
     return panels.table(
         "Versions",
         "What the session ran with: hashes of its skills, plugins, CLAUDE.md files and settings, as the plugin told them.",

@@ -146,7 +146,7 @@ def _before_and_after() -> Json:
             WHERE nth <= 2
             GROUP BY workspace, thing, name, place
             HAVING count() = 2
-            ORDER BY changed DESC
+            ORDER BY changed DESC, workspace, thing, name, place
             LIMIT 100"""),
         [
             look.column("changed", look.TIME, width=160),
@@ -237,7 +237,7 @@ def _all() -> Json:
             FROM argus.versions
             WHERE {_CHOSEN}
             GROUP BY workspace, thing, name, "where", hash
-            ORDER BY "first seen" DESC, thing, name
+            ORDER BY "first seen" DESC, workspace, thing, name, "where", hash
             LIMIT 500"""),
         [
             look.column("first seen", look.TIME, width=160),
@@ -268,7 +268,7 @@ FROM
     GROUP BY workspace, thing, name, place, hash
 )
 WHERE nth > 1
-ORDER BY time
+ORDER BY time, text
 LIMIT 100"""
     return {
         "name": "Versions",

@@ -55,7 +55,7 @@ def waterfall() -> Json:
             FROM argus.tool_calls
             WHERE {OF_TURN}
         )
-        ORDER BY startTime, duration DESC
+        ORDER BY startTime, duration DESC, spanID
         LIMIT {_SPANS_MAX}"""
     return panels.traces(
         "Waterfall",

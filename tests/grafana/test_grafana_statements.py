@@ -76,6 +76,25 @@ def test_it_runs_where_nothing_has_happened(service: Service, question: Question
     ask(service, type(scope)(scope.choices, empty, scope.interval_ms).statement(question.sql))
 
 
+@each_question()
+def test_rows_that_tie_have_one_order(service: Service, question: Question, scope: Scope) -> None:
+    """The keys that a statement sorts by tell its rows apart: none is lost if each key's first row is kept."""
+    statement, keys = _sorted_by(scope.statement(question.sql))
+    if keys:
+        every = service.query(f"SELECT count() FROM ({statement})", "TSV")
+        first_of_each = service.query(f"SELECT count() FROM ({statement} LIMIT 1 BY {keys})", "TSV")
+        assert first_of_each == every
+
+
+def _sorted_by(sql: str) -> tuple[str, str]:
+    """Return the statement without its LIMIT, and its outermost sort keys; empty if it is not sorted."""
+    before, _, behind = sql.rpartition("ORDER BY ")
+    order = re.sub(r"\s+LIMIT \d+\s*$", "", behind)
+    if not before or order.count("(") != order.count(")"):  # unsorted, or sorted in a subquery only
+        return sql, ""
+    return f"{before}ORDER BY {order}", re.sub(r" DESC(?=,|$)", "", order)
+
+
 def _check_columns(question: Question, answer: Answer) -> None:
     if question.target is None or question.panel is None:
         return
