@@ -1,5 +1,5 @@
 """
-A CSV file of what the provider counted -> `InvoiceLine`s, all or none: a file with a bad line is refused, its bad lines named.
+A CSV file of what the provider counted -> `InvoiceLine`s, all or none.
 
 Understood: the cost export of the Anthropic Console (`usage_date_utc`, `cost_usd`), the cost report of its Admin API written as
 CSV (`starting_at`, `amount` in cents), the spend report of Claude Enterprise (`total_net_spend_usd`, without days: the period
@@ -8,23 +8,19 @@ must be given), and any file with a day and `amount_usd`.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from argus_otel.enrichment.csv_file import CsvFile, plain, values_of
 from argus_otel.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_BAD_LINES_MAX = 10
-"""Named in one refusal."""
-_VALUE_LENGTH_MAX = 500
 _USD_MAX = Decimal(10**9)
 _DAYS_MAX = 366
 
@@ -39,7 +35,6 @@ _HEADERS = {
     "model": "model",
 }
 """What each column may be called, without its case, spaces and punctuation."""
-_COLUMN_OF = {header: column for column, headers in _HEADERS.items() for header in headers.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,45 +85,28 @@ def read_invoice(path: Path, period: Period | None, only: Mapping[str, str]) -> 
     Raises:
         ConfigError: the file cannot be read, lacks a column, has no line that counts, or has bad lines: says which, and why.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): save it as CSV in UTF-8") from error
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    file = CsvFile(path)
+    columns = _columns(file, period)
+    wanted = _wanted(file, only)
     sums: Counter[tuple[str, str, str, str, str]] = Counter()
-    bad: list[str] = []
-    try:
-        header = next(rows, [])
-        columns = _columns(path, header, period)
-        wanted = _wanted(path, header, only)
-        for row in filter(any, rows):
-            try:
-                if _counts(row, wanted):
-                    key, nanousd = _of_row(columns, row, period)
-                    sums[key] += nanousd
-            except ValueError as error:
-                bad.append(f"line {rows.line_num}: {error}")
-    except csv.Error as error:
-        bad.append(f"line {rows.line_num}: {error}")
-    if bad:
-        more = [f"and {len(bad) - _BAD_LINES_MAX} more"] if len(bad) > _BAD_LINES_MAX else []
-        raise ConfigError("\n  ".join([f"{path}: nothing is imported", *bad[:_BAD_LINES_MAX], *more]))
+
+    def take(row: Sequence[str], _line: int) -> None:
+        if _counts(row, wanted):
+            key, nanousd = _of_row(columns, row, period)
+            sums[key] += nanousd
+
+    file.each_line(take)
     if not sums:
         raise ConfigError(f"{path} has no line that counts{' with ' + str(dict(only)) if only else ''}")
     return [InvoiceLine(*key, nanousd) for key, nanousd in sorted(sums.items())]
 
 
-def _columns(path: Path, header: Sequence[str], period: Period | None) -> dict[str, int]:
+def _columns(file: CsvFile, period: Period | None) -> dict[str, int]:
     """Return where each known column is; others are left alone."""
     columns: dict[str, int] = {}
-    for position, name in enumerate(header):
-        column = _COLUMN_OF.get(_plain(name))
-        if column is not None and column not in columns:
-            columns[column] = position
-    has = f"it has: {', '.join(header) or 'nothing'}"
+    for column, position in file.known_columns(_HEADERS):
+        columns.setdefault(column, position)
+    path, has = file.path, file.told_header
     if not columns.keys() & {"net_usd", "usd", "cents"}:
         raise ConfigError(f"{path}: its first line must name a column with the amount: amount_usd or cost_usd ({has})")
     if not columns.keys() & {"net_usd", "usd"} and "currency" not in columns:
@@ -139,19 +117,15 @@ def _columns(path: Path, header: Sequence[str], period: Period | None) -> dict[s
     if "day" not in columns and period is None:
         raise ConfigError(f"{path} has no column with a day: say which days it covers, --period FIRST..LAST ({has})")
     if "day" in columns and period is not None:
-        raise ConfigError(f"{path} has days of its own, in {header[columns['day']]}: leave --period away")
+        raise ConfigError(f"{path} has days of its own, in {file.header[columns['day']]}: leave --period away")
     return columns
 
 
-def _wanted(path: Path, header: Sequence[str], only: Mapping[str, str]) -> dict[int, str]:
-    places = {_plain(name): position for position, name in enumerate(header)}
-    if unknown := [name for name in only if _plain(name) not in places]:
-        raise ConfigError(f"{path} has no column {unknown[0]!r} for --only (it has: {', '.join(header)})")
-    return {places[_plain(name)]: value for name, value in only.items()}
-
-
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
+def _wanted(file: CsvFile, only: Mapping[str, str]) -> dict[int, str]:
+    places = {plain(name): position for position, name in enumerate(file.header)}
+    if unknown := [name for name in only if plain(name) not in places]:
+        raise ConfigError(f"{file.path} has no column {unknown[0]!r} for --only ({file.told_header})")
+    return {places[plain(name)]: value for name, value in only.items()}
 
 
 def _counts(row: Sequence[str], wanted: Mapping[int, str]) -> bool:
@@ -162,14 +136,7 @@ def _of_row(
     columns: Mapping[str, int], row: Sequence[str], period: Period | None
 ) -> tuple[tuple[str, str, str, str, str], int]:
     """Return what a line is added to, and its amount; a ValueError says what is wrong."""
-    if len(row) <= max(columns.values()):
-        raise ValueError(f"has {len(row)} values, too few for the columns of the first line")
-    values = {column: row[position].strip() for column, position in columns.items()}
-    for column, value in values.items():
-        if len(value) > _VALUE_LENGTH_MAX or not value.isprintable():
-            raise ValueError(
-                f"its {column} is longer than {_VALUE_LENGTH_MAX} characters or holds some that cannot be printed"
-            )
+    values = values_of(row, columns)
     days = period or _day(values["day"])
     named = (values.get("billed_to", ""), values.get("user_key", "").lower(), values.get("model", ""))
     return (days.begin.isoformat(), days.end.isoformat(), *named), _nanousd(values)

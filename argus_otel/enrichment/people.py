@@ -1,23 +1,16 @@
-"""
-A CSV file of people -> `Person`s, all or none: a file with a bad line is refused, and its bad lines are named.
-"""
+"""A CSV file of people -> `Person`s, all or none."""
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from argus_otel.enrichment.csv_file import CsvFile, values_of
 from argus_otel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-
-_BAD_LINES_MAX = 10
-"""Named in one refusal."""
-_VALUE_LENGTH_MAX = 500
 
 _HEADERS = {
     "email": "email emailaddress mail mailaddress useremail workemail",
@@ -27,7 +20,6 @@ _HEADERS = {
     "cost_centre": "costcentre costcenter",
 }
 """What each column may be called, without its case, spaces and punctuation."""
-_COLUMN_OF = {header: column for column, headers in _HEADERS.items() for header in headers.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,79 +41,43 @@ def read_people(path: Path) -> list[Person]:
         ConfigError: the file cannot be read, has no column for an e-mail or a user id, holds nobody, or has bad lines: says
             which, and what is wrong with each.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): save it as CSV in UTF-8") from error
-    return _people(path, text)
-
-
-def _people(path: Path, text: str) -> list[Person]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    known: dict[str, int] = {}
+    file = CsvFile(path)
+    columns = _columns(file)
+    lines: dict[str, int] = {}
     people: list[Person] = []
-    bad: list[str] = []
-    try:
-        columns = _columns(path, next(rows, []))
-        for row in rows:
-            if not any(value.strip() for value in row):
-                continue
-            try:
-                of_row = list(_of_row(columns, row))
-            except ValueError as error:
-                bad.append(f"line {rows.line_num}: {error}")
-                continue
-            bad += [
-                f"line {rows.line_num}: {person.user_key} stands on line {known[person.user_key]} already"
-                for person in of_row
-                if person.user_key in known
-            ]
-            known |= {person.user_key: rows.line_num for person in of_row}
-            people += of_row
-    except csv.Error as error:
-        bad.append(f"line {rows.line_num}: {error}")
-    if bad:
-        more = [f"and {len(bad) - _BAD_LINES_MAX} more"] if len(bad) > _BAD_LINES_MAX else []
-        raise ConfigError("\n  ".join([f"{path}: nothing is imported", *bad[:_BAD_LINES_MAX], *more]))
+
+    def take(row: Sequence[str], line: int) -> None:
+        for person in _of_row(columns, row):
+            if person.user_key in lines:
+                raise ValueError(f"{person.user_key} stands on line {lines[person.user_key]} already")
+            lines[person.user_key] = line
+            people.append(person)
+
+    file.each_line(take)
     if not people:
         raise ConfigError(f"{path} holds nobody; `argus-otel people remove` takes away who was imported")
     return people
 
 
-def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
-
-
-def _columns(path: Path, header: list[str]) -> dict[str, int]:
+def _columns(file: CsvFile) -> dict[str, int]:
     """Return where each known column is; others are left alone."""
     columns: dict[str, int] = {}
-    for position, name in enumerate(header):
-        column = _COLUMN_OF.get("".join(char for char in name.lower() if char.isalnum()))
-        if column is not None and column in columns:
-            raise ConfigError(f"{path}: columns {header[columns[column]]!r} and {name!r} are both the {column}")
-        if column is not None:
-            columns[column] = position
+    for column, position in file.known_columns(_HEADERS):
+        if column in columns:
+            both = f"{file.header[columns[column]]!r} and {file.header[position]!r}"
+            raise ConfigError(f"{file.path}: columns {both} are both the {column}")
+        columns[column] = position
     if not columns.keys() & {"email", "user_id"}:
         raise ConfigError(
-            f"{path}: its first line must name a column `email` or `user_id`, besides `name`, `team` and `cost_centre`"
-            f" (it has: {', '.join(header) or 'nothing'})"
+            f"{file.path}: its first line must name a column `email` or `user_id`, besides `name`, `team` and `cost_centre`"
+            f" ({file.told_header})"
         )
     return columns
 
 
-def _of_row(columns: Mapping[str, int], row: list[str]) -> Iterator[Person]:
+def _of_row(columns: Mapping[str, int], row: Sequence[str]) -> Iterator[Person]:
     """Yield the person once per key; a ValueError says what is wrong."""
-    if len(row) <= max(columns.values()):
-        raise ValueError(f"has {len(row)} values, too few for the columns of the first line")
-    values = {column: row[position].strip() for column, position in columns.items()}
-    for column, value in values.items():
-        if len(value) > _VALUE_LENGTH_MAX or not value.isprintable():
-            raise ValueError(
-                f"its {column} is longer than {_VALUE_LENGTH_MAX} characters or holds some that cannot be printed"
-            )
+    values = values_of(row, columns)
     email, user_id = values.get("email", "").lower(), values.get("user_id", "")
     if not email and not user_id:
         raise ValueError("has neither an e-mail nor a user id")
