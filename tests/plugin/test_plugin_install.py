@@ -300,9 +300,11 @@ def test_the_next_session_has_it(user: User, service: Service, tmp_path: Path) -
     assert ANSWER in session(user)
     query = (
         "SELECT kind, text FROM argus.transcript WHERE kind IN ('user', 'tool_call', 'tool_result', 'assistant')"
-        " AND text != '' ORDER BY position"  # of an answer the cost may come before the words
+        " AND text != '' ORDER BY position"
     )
-    rows = wait_for(lambda: service.rows(query), count=4)
+    wait_for(lambda: service.rows(query), count=4)
+    service.wait_until_loaded()  # in the middle of a load an entry may not have its time yet
+    rows = service.rows(query)
     assert [row["kind"] for row in rows] == ["user", "tool_call", "tool_result", "assistant"]
     assert rows[0]["text"] == "is all well?"
     assert COMMAND in rows[1]["text"]
