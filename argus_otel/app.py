@@ -148,10 +148,6 @@ class Service:
     async def _start_behind(self) -> _Behind:
         config = self._config
         _private_folder(config.data_dir)
-        telemetry = Telemetry(
-            config.telemetry_otlp, _instance(config.otlp_http), is_stored=config.own_metrics_interval_s > 0
-        )
-        self._later(telemetry.close)
         loader_folder = config.data_dir / "load"
         ledger = Ledger(loader_folder / "ledger")
         self._later(ledger.close)
@@ -160,7 +156,14 @@ class Service:
             loaded_through=ledger.entry.loaded_through,
             received_records=ledger.entry.received_records,
         )
+        # Goes once the spool is given up: who waits for that may take the folder then. Not before the spool is ours: it may be
+        # the file of another service.
+        self._later(lambda: (config.data_dir / "run.json").unlink(missing_ok=True))
         self._later(spool.close)
+        telemetry = Telemetry(
+            config.telemetry_otlp, _instance(config.otlp_http), is_stored=config.own_metrics_interval_s > 0
+        )
+        self._later(telemetry.close)
         store = open_store(config)
         self._later(store.close)
         if isinstance(store, EmbeddedStore):
@@ -213,7 +216,6 @@ class Service:
             endpoints.grpc, endpoints.http, clickhouse_http, str(config.data_dir), control_socket
         )
         _write_run_file(config.data_dir, addresses)
-        self._later(lambda: (config.data_dir / "run.json").unlink(missing_ok=True))
         own_metrics.start()
         self._is_ready = True
         return addresses

@@ -41,20 +41,39 @@ def server_urls(value: str) -> tuple[str, ...]:
     return tuple(re.split(r"\s*,\s*(?=https?://)", value.strip()))
 
 
-def _is_server(url: SplitResult) -> bool:
-    return url.scheme in ("http", "https") and bool(url.hostname) and "," not in str(url.hostname)
+def server_of(url: str) -> SplitResult:
+    """
+    Return the parts of one server's URL.
+
+    Raises:
+        ValueError: it is none; says what one is, and quotes nothing, for a password may be in it.
+    """
+    try:
+        parts = urlsplit(url)
+        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_server = False
+    # A login with one of / ? # ends before its @.
+    if not is_server or "," in str(parts.hostname) or "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError(
+            "a URL like http://user:password@host:8123; in it write / : @ ? # of a password as %2F %3A %40 %3F %23,"
+            " or use clickhouse_password_file"
+        )
+    return parts
 
 
 def _clickhouse(value: str) -> str:
-    parts = [urlsplit(url) for url in server_urls(value)]
-    if value != "embedded" and not all(_is_server(part) for part in parts):
-        raise ValueError("must be `embedded` or a URL like http://user:password@host:8123")
+    try:
+        for url in server_urls(value) if value != "embedded" else ():
+            server_of(url)
+    except ValueError as error:
+        raise ValueError(f"must be `embedded` or {error}") from None
     return value
 
 
 def _identifier(value: str) -> str:
-    if not value.isidentifier():
-        raise ValueError("must be letters, digits and underscores")
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("must be letters of A to Z, digits and underscores, no digit first")
     return value
 
 
@@ -154,7 +173,9 @@ class Config(BaseSettings):
         2 * GIB, ge=64 * MIB, description="Memory of one query at the embedded endpoint."
     )
     query_result_rows_max: int = Field(1_000_000, ge=1, description="Rows that one query may return.")
-    query_concurrency_max: int = Field(8, ge=1, description="Queries at the same time; more are refused.")
+    query_concurrency_max: int = Field(
+        8, ge=1, description="Queries at the same time; more wait, and are refused after ten seconds."
+    )
     telemetry_otlp: str | None = Field(
         None, description="OTLP/gRPC endpoint to which argus-otel's own metrics are exported as well."
     )
@@ -180,6 +201,16 @@ class Config(BaseSettings):
             raise ValueError("tls_certificate and tls_key belong together: give both or none")
         if self.clickhouse_key is not None and self.clickhouse_certificate is None:
             raise ValueError("clickhouse_key belongs to a clickhouse_certificate: give both")
+        return self
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Config:
+        if self.otel_database == self.argus_database:
+            raise ValueError("otel_database and argus_database must be two: give them different names")
+        if self.clickhouse != "embedded" and self.clickhouse_timeout_s >= self.rollup_margin_s:
+            raise ValueError(
+                f"clickhouse_timeout_s, {self.clickhouse_timeout_s}, must be below rollup_margin_s, {self.rollup_margin_s}"
+            )
         return self
 
 
@@ -211,6 +242,16 @@ def load_config(flags: dict[str, Any], file: Path | None = None) -> Config:
         raise ConfigError("; ".join(_explain(item) for item in error.errors())) from None
 
 
+def _text_of(file: Path, kind: str = "") -> str:
+    """Return what is in a file; ConfigError if it cannot be read, without what it holds."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {kind}{file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"cannot read {kind}{file}: it is no text in UTF-8") from None
+
+
 def read_secret(file: Path | None) -> str | None:
     """
     Return the one-line secret in a file, None for no file.
@@ -220,10 +261,7 @@ def read_secret(file: Path | None) -> str | None:
     """
     if file is None:
         return None
-    try:
-        secret = file.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    secret = _text_of(file).strip()
     if not secret:
         raise ConfigError(f"{file} is empty: it must hold the secret")
     return secret
@@ -243,14 +281,8 @@ def read_workspace_tokens(file: Path | None) -> dict[str, str]:
     """
     if file is None:
         return {}
-    try:
-        lines = file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"cannot read {file}: {error.__class__.__name__}: is it a text file that we may read?"
-        ) from error
     workspaces: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_text_of(file).splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
@@ -298,15 +330,13 @@ def _refuse_unknown_variables() -> None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read config file {file}: {error.strerror}") from error
+        return tomllib.loads(_text_of(file, "config file "))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config file {file} is no TOML: {error}") from error
 
 
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s]*@")
-"""In a URL: what is told of a wrong value may end in a log."""
+_LOGIN = re.compile(r"^(.(?:[A-Za-z]+://)?).*@")
+"""In the repr of a URL, up to the last @: what is told of a wrong value may end in a log."""
 
 
 def _explain(item: Any) -> str:
@@ -314,5 +344,5 @@ def _explain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return f"unknown key {key}: see docs/configuration.md"
     said: str = item["msg"].removeprefix("Value error, ")
-    given = _PASSWORD.sub(r"\1:…@", repr(item["input"]))
+    given = _LOGIN.sub(r"\1…:…@", repr(item["input"]))
     return f"{key}: {said} (given: {given})" if item["loc"] else said

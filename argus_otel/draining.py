@@ -69,12 +69,15 @@ def take_again(data_dir: Path) -> None:
 
 def stop_service(data_dir: Path, pid: int) -> None:
     """
-    Stop a service that was drained, as SIGTERM does, and return when it is gone.
+    Stop a service that was drained, as SIGTERM does, and return when another process may have its folder.
 
     Raises:
         NotDrainedError: it goes on running.
     """
-    os.kill(pid, SIGTERM)
+    try:
+        os.kill(pid, SIGTERM)
+    except ProcessLookupError:
+        return
     if not _within(_STOP_S_MAX, lambda: not (data_dir / "run.json").exists()):
         raise NotDrainedError(f"the service, pid {pid}, was told to stop and still runs: see its log")
 
@@ -84,11 +87,15 @@ def drain_folder(config: Config, timeout_s: float) -> Drained:
     Load what a stopped service left in its folder into the ClickHouse of the configuration.
 
     Raises:
-        ConfigError: there is no such folder, or another process has it.
+        ConfigError: there is no such folder, another process has it, or its service loaded into a server that nobody named.
         NotDrainedError: something is left, and stays in the folder.
     """
     if not (config.data_dir / "spool").is_dir():
         raise ConfigError(f"{config.data_dir} is no data folder of a service: there is no spool in it")
+    if "clickhouse" not in config.model_fields_set and not (config.data_dir / "clickhouse").is_dir():
+        raise ConfigError(
+            f"{config.data_dir} has no embedded engine: name the server that it loaded into with --clickhouse URL"
+        )
     return asyncio.run(_drain_folder(config, timeout_s))
 
 

@@ -48,7 +48,7 @@ def command(data_dir: Path, method: str, path: str, body: Any = None) -> Any:
 
     Raises:
         NotRunningError: nobody answers at the socket.
-        ControlError: the service says why not.
+        ControlError: the service says why not, or does not know the command.
     """
     connection = _SocketConnection(read_run_file(data_dir)["control_socket"])
     try:
@@ -57,6 +57,10 @@ def command(data_dir: Path, method: str, path: str, body: Any = None) -> Any:
         )
         response = connection.getresponse()
         answer = json.loads(response.read())
+    except ValueError:
+        raise ControlError(
+            f"the service on {data_dir} answered {response.status} and no JSON: is it of another version? Restart it"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         raise NotRunningError(f"the service on {data_dir} does not answer: {error}") from error
     finally:

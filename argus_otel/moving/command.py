@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -79,9 +78,12 @@ def move(
 
 
 def _server_of(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "," in url:
-        raise ConfigError("--to must be the URL of one server, like http://user:password@host:8123")
+    from argus_otel.config import server_of
+
+    try:
+        parts = server_of(url)
+    except ValueError as error:
+        raise ConfigError(f"--to must be one server: {error}") from None
     return f"{parts.hostname}:{parts.port or (8443 if parts.scheme == 'https' else 8123)}"
 
 

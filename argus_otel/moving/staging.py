@@ -139,7 +139,7 @@ class Staging:
                 )
 
     def _ask_again(self, staged_sessions: Table) -> None:
-        """Have the server's eraser look at private sessions that were told of at both ends: it may have done only its own."""
+        """Have the server's eraser look at private sessions again: each end may have words of what only the other erased."""
         argus = self._settings.argus_database
         keys = "SELECT workspace, session_id FROM"
         self._server.execute(
@@ -148,7 +148,7 @@ class Staging:
             SELECT workspace, session_id, 'unreadable', 'command', now64(9), '', 0
             FROM {argus}.{CONTROL}
             WHERE (workspace, session_id) IN ({keys} {staged_sessions.full_name})
-                AND (workspace, session_id) IN ({keys} {argus}.{SESSIONS})
+                OR (workspace, session_id) IN ({keys} {argus}.{SESSIONS})
             GROUP BY workspace, session_id
             """
         )

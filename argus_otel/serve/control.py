@@ -2,11 +2,12 @@
 The control socket: how commands that change a running service reach it, and `doctor` asks how it is.
 
 A Unix socket in the data folder, mode 0600: whoever may write the data folder may command, nobody else. HTTP with JSON
-over it; errors come as {"error": …} with status 400 (permanent) or 503 (retryable).
+over it; errors come as {"error": …} with status 400 (permanent), 503 (retryable) or 500 (nobody thought of it).
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from starlette.requests import Request
+
+logger = logging.getLogger(__name__)
 
 _GRACE_S = 5.0
 SOCKET_PATH_BYTES_MAX = 100
@@ -139,10 +142,13 @@ class Control:
 
     def _handle(self, action: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Any]:
         async def handle(request: Request) -> JSONResponse:
-            body = await request.json() if request.method == "POST" and await request.body() else {}
             try:
+                body = await request.json() if request.method == "POST" and await request.body() else {}
                 return JSONResponse(await run_in_threadpool(action, body))
             except ArgusError as error:
                 return JSONResponse({"error": str(error)}, 503 if isinstance(error, RetryableError) else 400)
+            except Exception as error:
+                logger.exception("%s failed", request.url.path)
+                return JSONResponse({"error": f"{type(error).__name__}: see the service's log"}, 500)
 
         return handle

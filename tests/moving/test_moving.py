@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moves import Folder
+    from services import Service
 
 
 def test_views_and_landing_tables_are_the_same_to_the_byte(folder: Folder, bare_server: str) -> None:
@@ -99,6 +101,30 @@ def test_a_private_session_at_both_ends_is_erased_again(folder: Folder, server: 
     assert ask(server, erasures, "TSV") == b"alone\t0\nsecret\t1\n"
 
 
+def test_what_one_end_erased_is_erased_of_the_other_too(folder: Folder, server: str, tmp_path: Path) -> None:
+    def forget(service: Service, session: str) -> None:
+        body = {"workspace": "default", "session_id": session, "asked_by": "test"}
+        command(service.data_dir, "POST", "/forget", body)
+        service.wait_until_loaded()
+        deadline_s = time.monotonic() + 60
+        while command(service.data_dir, "GET", "/status")["erasures"] != {"private": 1, "waiting": 0}:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+
+    with serving(tmp_path / "other", "--clickhouse", server, "--migrate") as service:
+        service.send(Signal.LOGS, calls([1], session="erased by the folder"))
+        service.wait_until_loaded()
+        forget(service, "erased by the server")
+    with serving(folder.data_dir) as service:
+        service.send(Signal.LOGS, calls([2], session="erased by the server"))
+        service.wait_until_loaded()
+        forget(service, "erased by the folder")
+    code, _, errors = move(folder, server, "--merge")
+    assert code == 0, errors
+    waiting = "SELECT session_id FROM argus.erasures WHERE gone_at IS NULL ORDER BY session_id"
+    assert ask(server, waiting, "TSV") == b"erased by the folder\nerased by the server\n"
+
+
 def test_a_server_of_another_schema_is_migrated_only_if_asked(folder: Folder, server: str) -> None:
     ask(server, "INSERT INTO argus.schema_migrations (name, checksum) SELECT '404_sessions', 'other'")
     code, _, errors = move(folder, server)
@@ -133,6 +159,8 @@ def test_a_move_is_finished_where_it_began_or_given_up(
 def test_wrong_usage_says_what_to_do(folder: Folder, tmp_path: Path) -> None:
     code, _, errors = run("move", "--to", "nowhere", "--data-dir", str(folder.data_dir))
     assert (code, "http://user:password@host:8123" in errors) == (2, True)
+    code, _, errors = run("move", "--to", "http://u:s3/cr@127.0.0.1:1", "--data-dir", str(folder.data_dir))
+    assert (code, "%2F" in errors, "s3" in errors) == (2, True, False), errors
     code, _, errors = run("move", "--to", "http://127.0.0.1:1", "--data-dir", str(tmp_path / "none"))
     assert (code, "nothing to move" in errors) == (2, True)
     code, _, errors = run("move", "--to", "http://127.0.0.1:1", "--data-dir", str(folder.data_dir))

@@ -15,7 +15,9 @@ from grpc_health.v1 import health_pb2
 from services import Service, serving
 from test_service_faults import calls
 
+from argus_otel.draining import drain_service, stop_service
 from argus_otel.envelope import Signal
+from argus_otel.spool.lock import lock_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,35 @@ def test_a_service_can_be_stopped_by_the_same_command(tmp_path: Path) -> None:
         assert code == 0, said
         assert service.process.wait(60) == 0
         assert not list((tmp_path / "data" / "spool").glob("*.seg"))
+
+
+def test_a_stop_returns_when_another_process_may_have_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argus_otel.draining._POLL_S", 0.001)
+    with serving(tmp_path / "data") as service:
+        service.send(Signal.LOGS, calls([1]))
+        stop_service(tmp_path / "data", drain_service(tmp_path / "data", 60).pid)
+        os.close(lock_folder(tmp_path / "data" / "spool"))
+        assert service.process.wait(5) == 0
+        stop_service(tmp_path / "data", service.process.pid)
+
+
+def test_a_service_that_does_not_come_up_leaves_the_other_its_addresses(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as service:
+        with pytest.raises(AssertionError, match="another process uses"):
+            Service(tmp_path / "data")
+        assert service.accounting()["spooled"] == 0
+
+
+def test_a_folder_that_was_loaded_into_a_server_is_not_loaded_elsewhere(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", "--clickhouse", "http://127.0.0.1:1")
+    service.send(Signal.LOGS, calls([1]))
+    service.kill()
+    code, said = drain(tmp_path / "data")
+    assert (code, "has no embedded engine: name the server" in said) == (2, True), said
+    assert not (tmp_path / "data" / "clickhouse").exists()
+    assert list((tmp_path / "data" / "spool").glob("*.seg"))
 
 
 def test_what_cannot_be_loaded_in_time_is_told_and_loaded_from_the_folder_later(tmp_path: Path) -> None:
