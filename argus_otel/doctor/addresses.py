@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,19 +51,17 @@ def check_answers(addresses: dict[str, str]) -> Iterator[Finding]:
 def _readiness(address: str) -> Iterator[Finding]:
     """Plain HTTP only: behind TLS the listener is not asked."""
     host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(_reachable(host), int(port), timeout=_TIMEOUT_S)
     try:
-        with urllib.request.urlopen(f"http://{_reachable(host)}:{port}/health", timeout=_TIMEOUT_S):
-            pass
-    except urllib.error.HTTPError as error:
-        with error:
-            body = error.read()
-        told = json.loads(body) if error.code == 503 else {}
-        if told.get("ready") is False:
-            yield Finding(
-                "service", "warning", "takes nothing new", "it starts, stops, or is drained: `argus-otel drain`"
-            )
-    except OSError:
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        told = json.loads(response.read()) if response.status == http.client.SERVICE_UNAVAILABLE else {}
+    except (OSError, http.client.HTTPException, ValueError):
         return
+    finally:
+        connection.close()
+    if told.get("ready") is False:
+        yield Finding("service", "warning", "takes nothing new", "it starts, stops, or is drained: `argus-otel drain`")
 
 
 def _reachable(host: str) -> str:

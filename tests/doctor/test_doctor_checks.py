@@ -8,8 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from services import Service, serving
 from argus_otel import __version__
 from argus_otel.config import Config
 from argus_otel.doctor import examine
+from argus_otel.doctor.addresses import check_answers
 from argus_otel.doctor.certificates import check_certificate
 from argus_otel.doctor.clickhouse import check_clickhouse
 from argus_otel.doctor.folder import check_disk, check_folder, check_spool
@@ -316,3 +319,23 @@ def test_a_server_without_a_service(service: Service, tmp_path: Path) -> None:
         away.bind(("127.0.0.1", 0))
         _, rows = run("--clickhouse", f"http://127.0.0.1:{away.getsockname()[1]}", "--data-dir", str(tmp_path))
     assert [row["state"] for row in rows if row["check"] == "engine"] == ["failed"]
+
+
+def test_what_cannot_be_looked_at_is_a_finding(service: Service, tmp_path: Path) -> None:
+    """A name that the kernel does not take stands for a folder whose parent nobody may enter: root may enter all."""
+    url = f"http://{service.addresses['clickhouse_http']}"
+    config = Config(data_dir=tmp_path / ("x" * 300), clickhouse=url, redaction_file=tmp_path / "none")
+    found = [(item.check, item.state) for item in examine(config) if item.finding.startswith("cannot look: ")]
+    assert found == [(check, "failed") for check in ("data folder", "disk", "engine")]
+
+
+def test_a_proxy_is_not_asked_how_the_service_is(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        assert [item.state for item in check_answers(service.addresses)] == ["ok", "ok"]
+        proxy.shutdown()

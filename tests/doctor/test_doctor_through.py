@@ -263,6 +263,13 @@ def test_a_url_that_is_none(url: str) -> None:
         destination_of(url, [])
 
 
+@pytest.mark.parametrize("url", ["http://u:s3cret@a:4318", "http://u:s3/cret@a:4318", "htp://s3cret@a"])
+def test_a_login_in_the_url_is_told_of_without_it(url: str) -> None:
+    with pytest.raises(ConfigError, match="--through takes no login in the URL") as caught:
+        destination_of(url, [])
+    assert "s3" not in str(caught.value)
+
+
 @pytest.mark.parametrize("header", ["Authorization", ": x", "a: b\r\nc: d"])
 def test_a_header_that_is_none(header: str) -> None:
     with pytest.raises(ConfigError, match="--header"):

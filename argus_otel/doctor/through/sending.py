@@ -80,13 +80,16 @@ def destination_of(url: str, headers: Sequence[str]) -> Destination:
     Raises:
         ConfigError: the URL or a header cannot be used.
     """
+    if "@" in url:
+        raise ConfigError("--through takes no login in the URL: give it with --header 'Authorization: @FILE'")
+    wanted = "--through takes http(s)://HOST:4318 or grpc(s)://HOST:4317"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ConfigError(f"--through {url!r}: {error}") from error
+        raise ConfigError(f"{wanted}: {error}") from error
     if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
-        raise ConfigError(f"--through takes http(s)://HOST:4318 or grpc(s)://HOST:4317 (given: {url!r})")
+        raise ConfigError(f"{wanted} (given: {parts.scheme}://{parts.hostname or ''})")
     named = dict(_header(text) for text in headers)
     is_grpc = parts.scheme.startswith("grpc") or port == _GRPC_PORT
     return _OverGrpc(parts, named) if is_grpc else _OverHttp(parts, named)
