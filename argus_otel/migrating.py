@@ -55,11 +55,13 @@ def migrate(
     with failures():
         settings = configured({"data_dir": data_dir, "clickhouse": clickhouse}, config)
         is_server = settings.clickhouse != "embedded"
-        if (landing or uninstall) and not is_server:
-            raise ConfigError(
-                "--landing and --uninstall are for a ClickHouse server: give --clickhouse URL; of the embedded engine all is in "
-                f"{settings.data_dir}: stop the service and remove the folder"
-            )
+        only = {
+            "--print-grants": print_grants,
+            "--uninstall": uninstall,
+            "--list": listing,
+            "--backfill-again": backfill_again,
+        }
+        _check_together(settings, landing, [option for option, is_given in only.items() if is_given])
         if print_grants:
             _print_grants(settings, landing)
             return
@@ -80,6 +82,25 @@ def migrate(
         from argus_otel.query.present import rows_table
 
         show(rows, output, lambda: rows_table(rows))
+
+
+def _check_together(config: Config, landing: str | None, options: list[str]) -> None:
+    """Refuse what does not go with the server or with each other; of the options each says what alone is to be done."""
+    from argus_otel.config import server_urls
+
+    if (landing or "--uninstall" in options) and config.clickhouse == "embedded":
+        raise ConfigError(
+            "--landing and --uninstall are for a ClickHouse server: give --clickhouse URL; of the embedded engine all is in "
+            f"{config.data_dir}: stop the service and remove the folder"
+        )
+    if landing and len(server_urls(config.clickhouse)) > 1:
+        raise ConfigError(
+            "--landing takes the URL of one server: a view sees only what is inserted on its own, so give each server its own"
+        )
+    if len(options) > 1:
+        raise ConfigError(f"{' and '.join(options)} do not go together: give one of them")
+    if options == ["--backfill-again"] and landing is None:
+        raise ConfigError("--backfill-again reads tables of a collector: say which, --landing DATABASE")
 
 
 def _migrate_server(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _USD_MAX = Decimal(10**9)
 _DAYS_MAX = 366
+_YEARS = range(1970, 2149)
+"""Whole years that the engine's Date has; other days it moves without a word."""
 
 _HEADERS = {
     "day": "usagedateutc date day usagedate startingat",
@@ -35,6 +37,8 @@ _HEADERS = {
     "model": "model",
 }
 """What each column may be called, without its case, spaces and punctuation."""
+_AMOUNTS = ("net_usd", "usd", "cents")
+"""The columns with an amount; the first that is there counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ def period_of(text: str) -> Period:
         begin = end = date.min
     if not separator or not timedelta(0) < end - begin <= timedelta(days=_DAYS_MAX):
         raise ConfigError(f"--period takes the first and the last day, 2026-11-01..2026-11-30 (given: {text!r})")
+    if begin.year not in _YEARS or (end - timedelta(days=1)).year not in _YEARS:
+        raise ConfigError(f"--period takes days of the years {_YEARS[0]} to {_YEARS[-1]} (given: {text!r})")
     return Period(begin, end)
 
 
@@ -105,9 +111,12 @@ def _columns(file: CsvFile, period: Period | None) -> dict[str, int]:
     """Return where each known column is; others are left alone."""
     columns: dict[str, int] = {}
     for column, position in file.known_columns(_HEADERS):
+        if column in columns and column in _AMOUNTS:
+            both = f"{file.header[columns[column]]!r} and {file.header[position]!r}"
+            raise ConfigError(f"{file.path}: columns {both} are both the amount: take one away")
         columns.setdefault(column, position)
     path, has = file.path, file.told_header
-    if not columns.keys() & {"net_usd", "usd", "cents"}:
+    if not columns.keys() & set(_AMOUNTS):
         raise ConfigError(f"{path}: its first line must name a column with the amount: amount_usd or cost_usd ({has})")
     if not columns.keys() & {"net_usd", "usd"} and "currency" not in columns:
         raise ConfigError(
@@ -149,13 +158,15 @@ def _day(text: str) -> Period:
         raise ValueError(f"{text!r} is no day: write 2026-11-30") from None
     if len(text) > 10 and text[10] not in "T ":
         raise ValueError(f"{text!r} is no day: write 2026-11-30")
+    if day.year not in _YEARS:
+        raise ValueError(f"{text!r} is no day of the years {_YEARS[0]} to {_YEARS[-1]}")
     return Period(day, day + timedelta(days=1))
 
 
 def _nanousd(values: Mapping[str, str]) -> int:
     if (currency := values.get("currency", "USD").upper()) != "USD":
         raise ValueError(f"{currency!r} is not USD, which is all that can be compared")
-    column = next(name for name in ("net_usd", "usd", "cents") if name in values)
+    column = next(name for name in _AMOUNTS if name in values)
     text = values[column].removeprefix("$")
     try:
         amount = Decimal(text)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from argus_otel.schema.cluster import READING_SETTINGS
 from argus_otel.schema.erasure import PrivateSession, erasure_statements
-from argus_otel.schema.render import render
+from argus_otel.schema.render import bare, render
 from argus_otel.schema.rollup import RollupStatements, session_key
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ class Grants:
             engines.add("MergeTree")  # of what is noted of the backfill
         in_databases += [Grant(("TABLE ENGINE",), engine) for engine in sorted(engines)]
         on_all = [Grant(("CLUSTER", "REMOTE"), "*.*")] if self._settings.cluster else []
-        # A backfill waits for INSERTs that are under way.
-        in_system = ("tables", "processes") if self._settings.landing else ("tables",)
+        # A backfill waits for INSERTs that are under way; tables with several replicas are refused.
+        in_system = ("tables", "processes", "replicas") if self._settings.landing else ("tables",)
         return [*in_databases, *on_all, *(Grant(("SELECT",), f"system.{name}") for name in in_system)]
 
     def _service(self) -> list[Grant]:
@@ -176,7 +176,7 @@ class Grants:
 
     def _rights_in(self, sql: str) -> list[tuple[str, str]]:
         """Return what a statement does to what; what it only adds to or empties it does not read."""
-        sql = _bare(sql)
+        sql = bare(sql)
         changes = [("INSERT", name) for name in re.findall(r"INSERT INTO (\w+\.\w+)", sql)]
         changes += [("TRUNCATE", name) for name in re.findall(r"TRUNCATE TABLE (\w+\.\w+)", sql)]
         unread = {name for _, name in changes if sql.count(name) == 1}
@@ -195,12 +195,7 @@ class Grants:
 
     def _named(self, sql: str) -> set[str]:
         databases = "|".join({*self._settings.databases, self._settings.otel_database})
-        return set(re.findall(rf"\b(?:{databases})\.\w+", _bare(sql)))
-
-
-def _bare(sql: str) -> str:
-    """Return it without comments and literals, which may look like names."""
-    return re.sub(r"--.*|'(?:[^'\\]|\\.)*'", "", sql)
+        return set(re.findall(rf"\b(?:{databases})\.\w+", bare(sql)))
 
 
 def _grouped(wanted: Iterable[tuple[str, str]]) -> list[Grant]:

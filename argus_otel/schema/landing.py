@@ -91,8 +91,8 @@ def look(database: Database, name: str) -> Landing:
     Return what the collector made in the database of that name.
 
     Raises:
-        SchemaError: there is no otel_logs, a table is none that an INSERT passes through whole, or its columns are other
-            than the exporter's.
+        SchemaError: there is no otel_logs, a table is none that every INSERT passes through whole, or its columns are
+            other than the exporter's.
         StoreError: what the engine said.
     """
     rows = database.rows(
@@ -112,8 +112,22 @@ def look(database: Database, name: str) -> Landing:
                 f"{name}.{table} has the engine {engines[table]}: views see what is inserted into a MergeTree; "
                 "name the database with the tables behind it"
             )
+        if engines[table].startswith("Replicated"):
+            _check_replicas(database, name, table)
         _check_columns(_columns_of(database, name, table), name, table)
     return Landing(frozenset(engines), "EventName" in _columns_of(database, name, "otel_logs"))
+
+
+def _check_replicas(database: Database, name: str, table: str) -> None:
+    rows = database.rows(
+        "SELECT total_replicas FROM system.replicas WHERE database = {database:String} AND table = {table:String}",
+        {"database": name, "table": table},
+    )
+    if any(int(row["total_replicas"]) > 1 for row in rows):
+        raise SchemaError(
+            f"{name}.{table} has {rows[0]['total_replicas']} replicas: a view sees only what is inserted on its own, so facts "
+            "would be missing; let the exporter fill tables of one replica"
+        )
 
 
 def _columns_of(database: Database, name: str, table: str) -> dict[str, str]:

@@ -30,6 +30,8 @@ LANDING_MINIMUM_VERSION = (24, 8)
 """Of an engine whose landing tables the collector fills."""
 LANDING_NAME = "landing"
 """Under which the database of the collector's tables is recorded, beside the statements."""
+UNINSTALLING_NAME = "uninstalling"
+"""Recorded before the first table is dropped: from then on the other records say what was, not what is."""
 
 Action = Literal["create", "replace", "unchanged"]
 
@@ -55,8 +57,8 @@ def plan(database: Database, settings: SchemaSettings) -> list[Step]:
     Return what `migrate` would do, in order; changes nothing.
 
     Raises:
-        SchemaError: the engine is too old, a table's statement has changed, a newer version was here, or tables of others
-            have the names of ours.
+        SchemaError: the engine is too old, a table's statement has changed, a newer version was here, an uninstall was
+            interrupted, or tables of others have the names of ours.
     """
     _check_version(database, settings)
     applied = applied_checksums(database, settings)
@@ -87,14 +89,14 @@ def migrate(database: Database, settings: SchemaSettings) -> list[Step]:
         database.execute(f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
     database.execute(_record_table(settings, on_cluster))
     if settings.landing:
-        _record(database, settings, LANDING_NAME, settings.otel_database)
+        record(database, settings, LANDING_NAME, settings.otel_database)
         database.execute(_backfilled_table(settings))
     steps = plan(database, settings)
     for step in steps:
         if step.action != "unchanged":
             logger.debug("%s %s", step.action, step.statement.target)
             _apply(database, step.statement, on_cluster)
-            _record(database, settings, step.statement.name, step.statement.checksum)
+            record(database, settings, step.statement.name, step.statement.checksum)
     if changed := sum(step.action != "unchanged" for step in steps):
         logger.info("schema: %d of %d statements applied", changed, len(steps))
     return steps
@@ -131,7 +133,11 @@ def _check_version(database: Database, settings: SchemaSettings) -> None:
 
 
 def _check_landing(settings: SchemaSettings, applied: Mapping[str, str]) -> None:
-    """Refuse to put one kind of facts on another kind of tables."""
+    """Refuse to put one kind of facts on another kind of tables, or on what is left of any."""
+    if UNINSTALLING_NAME in applied:
+        raise SchemaError(
+            f"{settings.argus_database} is partly dropped: an --uninstall was interrupted; finish it with migrate --uninstall"
+        )
     wanted = settings.otel_database if settings.landing else None
     if settings.landing and settings.cluster:
         raise SchemaError(
@@ -202,7 +208,7 @@ def _backfilled_table(settings: SchemaSettings) -> str:
     )
 
 
-def _record(database: Database, settings: SchemaSettings, name: str, checksum: str) -> None:
+def record(database: Database, settings: SchemaSettings, name: str, checksum: str) -> None:
     database.execute(
         f"INSERT INTO {settings.argus_database}.schema_migrations (name, checksum)"
         f" SELECT {quote(name)}, {quote(checksum)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from argus_otel.errors import PermanentError
 from argus_otel.privacy.redaction import quote
+from argus_otel.schema.cluster import in_shards
 
 if TYPE_CHECKING:
     from argus_otel.schema.migrate import Database
@@ -49,10 +50,12 @@ def erase_probe(store: Database, settings: SchemaSettings, session_id: str) -> i
     """
     table_count = 0
     for table, condition in _conditions(store, settings, session_id):
+        # On a cluster it is looked for in all shards, and deleted in each.
+        kept_in = in_shards(settings, table)
         if store.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1"):
             table_count += 1
             store.execute(
-                f"ALTER TABLE {table} {_on_cluster(settings)} DELETE WHERE {condition} SETTINGS mutations_sync = 2"
+                f"ALTER TABLE {kept_in}{settings.on_cluster} DELETE WHERE {condition} SETTINGS mutations_sync = 2"
             )
     return table_count
 
@@ -96,7 +99,3 @@ def _conditions(store: Database, settings: SchemaSettings, session_id: str) -> l
 
 def _within(column: str, from_s: int, until_s: int) -> str:
     return f"{column} >= toDateTime({from_s}) AND {column} < toDateTime({until_s})"
-
-
-def _on_cluster(settings: SchemaSettings) -> str:
-    return f"ON CLUSTER {quote(settings.cluster)}" if settings.cluster else ""

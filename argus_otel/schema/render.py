@@ -111,6 +111,11 @@ def _statements(templates: jinja2.Environment) -> Iterator[Statement]:
                 yield statement
 
 
+def bare(sql: str) -> str:
+    """Return it without comments and literals, which may look like names."""
+    return re.sub(r"--.*|'(?:[^'\\]|\\.)*'", "", sql)
+
+
 def landing_views(settings: SchemaSettings, table: str, among: str) -> list[Statement]:
     """Return the materialized views that read a table of the collector's, reading only the rows of which `among` holds."""
     source = f"{settings.otel_database}.{table} "
@@ -124,7 +129,8 @@ def _is_of(settings: SchemaSettings, statement: Statement) -> bool:
     """Over the collector's tables: is this none of theirs, and does it read only what is there? A backfill fills."""
     if settings.landing is None:
         return True
-    read = set(re.findall(rf"\b{settings.otel_database}\.(\w+)", statement.sql))
+    # Only a table's own prefix: a database may be called like something that a view names for itself.
+    read = set(re.findall(rf"\b{settings.otel_database}\.(ot(?:el|lp)_\w+)", bare(statement.sql)))
     is_theirs = statement.target.startswith(f"{settings.otel_database}.")
     return not is_theirs and read <= settings.landing.tables and not (read and statement.kind == "fill")
 

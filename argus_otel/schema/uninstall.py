@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argus_otel.errors import SchemaError, StoreError
-from argus_otel.schema.migrate import LANDING_NAME, applied_checksums, strangers
+from argus_otel.schema.migrate import LANDING_NAME, UNINSTALLING_NAME, applied_checksums, record, strangers
 from argus_otel.schema.render import render
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argus_otel.schema.render import SchemaSettings
 
 _OF_MIGRATION = ("backfilled", "schema_migrations")
-"""Tables of argus that no statement makes; the record goes last, so that half-done work goes on."""
+"""Tables of argus that no statement makes; the record goes last: until then a migration is refused and this goes on."""
 _ACCESS_DENIED = 497
 _ORDER = {"materialized_view": 0, "view": 1, "table": 2}
 
@@ -49,7 +49,7 @@ def doomed(database: Database, settings: SchemaSettings) -> list[Doomed]:
     if not applied:
         raise SchemaError(f"{settings.argus_database} has nothing of argus-otel")
     statements = {statement.name: statement for statement in render(settings)}
-    if unknown := sorted(applied.keys() - statements.keys() - {LANDING_NAME}):
+    if unknown := sorted(applied.keys() - statements.keys() - {LANDING_NAME, UNINSTALLING_NAME}):
         raise SchemaError(
             f"{settings.argus_database} was migrated by another version of argus-otel (it has {unknown[0]}): "
             "uninstall with that version or a newer one"
@@ -67,21 +67,26 @@ def doomed(database: Database, settings: SchemaSettings) -> list[Doomed]:
 
 def uninstall(database: Database, settings: SchemaSettings) -> list[str]:
     """
-    Drop what `doomed` names, then the databases that are empty, and return what is left: of others, or not ours to drop. Safe to
-    interrupt.
+    Drop what `doomed` names, then the databases that are empty, and return what is left: of others, or not ours to drop.
+    Interrupted, it must be done again before anything else is.
 
     Raises:
         SchemaError: as `doomed`.
         StoreError: what the engine said; what was dropped before is gone.
     """
-    for one in doomed(database, settings):
-        what = "TABLE" if one.kind == "table" else "VIEW"
-        database.execute(f"DROP {what} IF EXISTS {one.name}{settings.on_cluster}")
+    tables = doomed(database, settings)
+    record(database, settings, UNINSTALLING_NAME, "")
+    # A table that is dropped later keeps its replica's name in the keeper, and a new one cannot have it.
+    now = " SYNC" if settings.cluster else ""
+    for one in tables:
+        # On a cluster a view of all shards is a Distributed table.
+        what = "TABLE" if one.kind == "table" or settings.cluster else "VIEW"
+        database.execute(f"DROP {what} IF EXISTS {one.name}{settings.on_cluster}{now}")
     left = sorted(_tables(database, settings))
     for name in settings.databases:
         if not any(table.startswith(f"{name}.") for table in left):
             try:
-                database.execute(f"DROP DATABASE IF EXISTS {name}{settings.on_cluster}")
+                database.execute(f"DROP DATABASE IF EXISTS {name}{settings.on_cluster}{now}")
             except StoreError as error:
                 if error.code != _ACCESS_DENIED:
                     raise

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from argus_otel.demo import recordings
 from argus_otel.schema.cluster import READING_SETTINGS, missing_settings
 from argus_otel.schema.erasure import PrivateSession, erasure_statements
+from argus_otel.schema.probes import erase_probe
 from argus_otel.schema.render import SchemaSettings, render
 from argus_otel.schema.rollup import RollupStatements
+from argus_otel.schema.uninstall import uninstall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from databases import Databases
 
@@ -115,6 +117,47 @@ def test_erasure_changes_the_shards_and_counts_in_all() -> None:
         assert "_shard." in statement.table
         assert f"ALTER TABLE {statement.table} ON CLUSTER 'main'" in statement.sql
         assert f"FROM {statement.table.replace('_shard.', '.')} WHERE" in statement.count
+
+
+class Told:
+    """A database that has the cluster's tables, and keeps what it is told to do."""
+
+    def __init__(self) -> None:
+        self.executed: list[str] = []
+
+    def execute(self, sql: str) -> None:
+        self.executed.append(sql)
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        names = {one.target: one.sql for one in render(CLUSTER) if one.kind != "alteration"}
+        if "FROM system.tables WHERE database IN" in sql:
+            return [{"database": name.split(".")[0], "name": name.split(".")[1]} for name in names]
+        if "AS found" in sql:
+            return [{"found": 1}]
+        if "schema_migrations FINAL" in sql:
+            return [{"name": "301_facts", "checksum": ""}]
+        if "total_rows" in sql:
+            database = (parameters or {})["database"]
+            return [{"name": name, "row_count": 0} for name in names if name.startswith(f"{database}.")]
+        return [] if "system." in sql else [{"1": 1}]
+
+
+def test_a_probe_is_looked_for_in_all_shards_and_deleted_in_each() -> None:
+    database = Told()
+    assert erase_probe(database, CLUSTER, "argus-otel-probe-1795400000-0123456789ab") == len(database.executed) == 9
+    tables = {one.target for one in render(CLUSTER) if one.kind == "table" and " AS " not in one.sql}
+    for sql in database.executed:
+        [table] = re.findall(r"^ALTER TABLE (\w+_shard\.\w+) ON CLUSTER 'main' DELETE WHERE", sql)
+        assert table in tables
+
+
+def test_what_is_dropped_leaves_no_replica_in_the_keeper() -> None:
+    database = Told()
+    uninstall(database, CLUSTER)
+    drops = [sql for sql in database.executed if sql.startswith("DROP")]
+    assert len(drops) > 50
+    assert "DROP TABLE IF EXISTS argus.api_requests ON CLUSTER 'main' SYNC" in drops, "it is Distributed, no view"
+    assert all(sql.endswith(" ON CLUSTER 'main' SYNC") for sql in drops)
 
 
 def test_what_shards_say_put_together_is_what_one_server_says(fresh: Callable[..., Databases]) -> None:

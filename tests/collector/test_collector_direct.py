@@ -203,6 +203,23 @@ def test_each_mark_of_an_agent_is_enough(collector: Collector, store: EmbeddedSt
         only(store, "otel_logs", session)
 
 
+def test_no_sender_chooses_its_workspace(collector: Collector, store: EmbeddedStore) -> None:
+    logs = ExportLogsServiceRequest.FromString(log("user_prompt", {}, session="liar")[1])
+    traces = ExportTraceServiceRequest.FromString(span("claude_code.tool", {}, session="liar")[1])
+    metrics = ExportMetricsServiceRequest.FromString(
+        meter("claude_code.cost.usage", [(0, 1, 1.0, {})], session="liar")[1]
+    )
+    for kind, request, told_of in (
+        (Signal.LOGS, logs, logs.resource_logs[0]),
+        (Signal.TRACES, traces, traces.resource_spans[0]),
+        (Signal.METRICS, metrics, metrics.resource_metrics[0]),
+    ):
+        told_of.resource.attributes.extend(attributes({"argus.workspace": "payments"}))
+        collector.send(kind, request.SerializeToString())
+    for table in ("otel_logs", "otel_traces", "otel_metrics_sum"):
+        assert only(store, table, "liar")["ResourceAttributes"]["argus.workspace"] == "default"
+
+
 def test_secrets_in_logs_are_replaced_as_argus_otel_does(
     secrets: dict[str, tuple[Rule, str]], store: EmbeddedStore
 ) -> None:

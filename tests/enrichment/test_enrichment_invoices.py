@@ -86,6 +86,9 @@ def test_the_simple_form(file: Path, text: str) -> None:
         ("day,amount,currency\n2026-11-02,1,EUR\n", "line 2: 'EUR' is not USD"),
         ('day,amount_usd\n2026-11-02,"1\n', "line 2: unexpected end of data"),
         ("day,amount_usd\n" + "x,1\n" * 12, "and 2 more"),
+        ("day,amount_usd\n1969-12-31,1\n", "line 2: '1969-12-31' is no day of the years 1970 to 2148"),
+        ("day,amount_usd\n9999-12-31,1\n", "line 2: '9999-12-31' is no day of the years 1970 to 2148"),
+        ("day,usd,Amount USD\n2026-11-02,1,2\n", "columns 'usd' and 'Amount USD' are both the amount"),
     ],
 )
 def test_a_bad_file_imports_nothing_and_says_why(file: Path, text: str, reason: str) -> None:
@@ -108,6 +111,10 @@ def test_what_is_asked_wrongly() -> None:
     for wrong in ("", "2026-11", "2026-11-30..2026-11-01", "2020-01-01..2026-01-01", "2026-11-01"):
         with pytest.raises(ConfigError, match="--period takes"):
             period_of(wrong)
+    for wrong in ("1969-12-31..1970-01-01", "2148-12-31..2149-01-01"):
+        with pytest.raises(ConfigError, match="years 1970 to 2148"):
+            period_of(wrong)
+    assert period_of("2148-12-31..2148-12-31").end == date(2149, 1, 1)
 
 
 def made(databases: Databases, invoice: Invoice) -> None:

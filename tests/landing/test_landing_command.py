@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from clickhouse_double import ClickHouse
 from exporter import insert, log, make_tables
 from typer.testing import CliRunner
@@ -70,3 +71,18 @@ def test_what_cannot_be_is_said(store: EmbeddedStore) -> None:
         assert (code, "nothing of argus-otel" in told) == (1, True)
     code, told = run("--uninstall", "--yes")
     assert (code, "--clickhouse URL" in told) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--backfill-again",), "say which, --landing DATABASE"),
+        (("--uninstall", "--list"), "--uninstall and --list do not go together"),
+        (("--print-grants", "--uninstall"), "--print-grants and --uninstall do not go together"),
+        (("--landing", "agents", "--list", "--backfill-again"), "--list and --backfill-again do not go together"),
+        (("--landing", "agents", "--clickhouse", "http://a:1,http://b:1"), "--landing takes the URL of one server"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_asked(words: tuple[str, ...], reason: str) -> None:
+    code, told = run("--clickhouse", "http://127.0.0.1:1", *words)
+    assert (code, reason in " ".join(told.split())) == (2, True), told

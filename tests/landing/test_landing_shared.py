@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from engines import VERSIONS, Engine
 from exporter import insert, log, make_tables, point, span
 
-from argus_otel.errors import SchemaError
-from argus_otel.schema.landing import look
+from argus_otel.errors import SchemaError, StoreUnavailableError
+from argus_otel.schema.landing import EVERY_TABLE, look
 from argus_otel.schema.migrate import migrate
-from argus_otel.schema.render import SchemaSettings
+from argus_otel.schema.render import SchemaSettings, render
 from argus_otel.schema.uninstall import uninstall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from argus_otel.store import EmbeddedStore
 
@@ -233,21 +233,28 @@ def test_words_are_taken_away_by_hand_as_the_document_says(store: EmbeddedStore)
     make_tables(store, "byhand")
     settings = SchemaSettings(otel_database="byhand", argus_database="argus_byhand", landing=look(store, "byhand"))
     migrate(store, settings)
-    for session in (SESSION, "another"):
-        said = {"session.id": session, "event.name": "user_prompt", "prompt.id": "p1", "prompt": f"Words of {session}."}
-        insert(store, "byhand.otel_logs", [log(Body="claude_code.user_prompt", LogAttributes=said)])
-    names = {"argus.": "argus_byhand.", "otel_agents.": "byhand.", "'SESSION'": f"'{SESSION}'"}
+    prompt = {"event.name": "user_prompt", "prompt.id": "p1"}
+    for told, resource, words in (
+        ({"session.id": SESSION}, {}, f"Words of {SESSION}."),
+        ({}, {"session.id": SESSION, "argus.workspace": "default"}, f"More of {SESSION}."),
+        ({"session.id": "another"}, {"session.id": SESSION}, "Words of another."),
+        ({"session.id": SESSION}, {"argus.workspace": "payments"}, "Words of payments."),
+    ):
+        said = {**prompt, **told, "prompt": words}
+        one = log(Body="claude_code.user_prompt", LogAttributes=said, ResourceAttributes=resource)
+        insert(store, "byhand.otel_logs", [one])
+    names = {" argus.": " argus_byhand.", "otel_agents.": "byhand.", "'SESSION'": f"'{SESSION}'"}
     for old, new in names.items():
         block = block.replace(old, new)
     for statement in block.split(";")[:-1]:
         changes = statement.lstrip().startswith("ALTER")
         store.execute(f"{statement} SETTINGS mutations_sync = 2" if changes else statement)
     asked = "SELECT DISTINCT prompt FROM argus_byhand.turn_text WHERE prompt != ''"
-    assert [row["prompt"] for row in store.rows(asked)] == ["Words of another."]
+    assert sorted(row["prompt"] for row in store.rows(asked)) == ["Words of another.", "Words of payments."]
     for table in ("argus_byhand.texts", "byhand.otel_logs"):
         [row] = store.rows(f"SELECT countIf(position(toString(tuple(*)), '{SESSION}.') > 0) AS kept FROM {table}")
         assert row["kept"] == 0
-    assert store.rows("SELECT sum(turn_count) AS turns FROM argus_byhand.sessions") == [{"turns": 2}]
+    assert store.rows("SELECT sum(turn_count) AS turns FROM argus_byhand.sessions") == [{"turns": 3}]
     uninstall(store, settings)
     store.execute("DROP DATABASE byhand")
 
@@ -295,6 +302,75 @@ def test_other_tables_are_refused_before_anything_is_made(store: EmbeddedStore, 
     with pytest.raises(SchemaError, match=told):
         look(store, "odd")
     store.execute("DROP DATABASE odd")
+
+
+class Replicated:
+    """An engine that says of its tables that they have so many replicas."""
+
+    def __init__(self, engine: EmbeddedStore | Engine, replica_count: int) -> None:
+        self._engine = engine
+        self._replica_count = replica_count
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        rows = self._engine.rows(sql, parameters)
+        if "system.replicas" in sql:
+            assert rows == [], "the engine can be asked, and has none"
+            return [{"total_replicas": self._replica_count}]
+        return [{**row, "engine": f"Replicated{row['engine']}"} if "engine" in row else row for row in rows]
+
+
+def test_tables_of_which_a_view_would_miss_inserts_are_refused(
+    engine: EmbeddedStore | Engine, shared: SchemaSettings
+) -> None:
+    assert look(Replicated(engine, 1), "shared") == shared.landing
+    with pytest.raises(SchemaError, match=r"shared\.otel_logs has 2 replicas"):
+        look(Replicated(engine, 2), "shared")
+
+
+@pytest.mark.parametrize("name", ["argus_otel", "claude_code", "session", "facts", "said"])
+def test_whatever_the_database_is_called_the_same_is_made(name: str) -> None:
+    names = {
+        otel: [one.name for one in render(SchemaSettings(otel_database=otel, landing=EVERY_TABLE))]
+        for otel in (name, "otel_agents")
+    }
+    assert names[name] == names["otel_agents"]
+
+
+class Interrupted:
+    """A store that is gone after some DROPs."""
+
+    def __init__(self, store: EmbeddedStore, drops: int) -> None:
+        self._store = store
+        self._left = drops
+
+    def execute(self, sql: str) -> None:
+        self._left -= sql.startswith("DROP")
+        if self._left < 0:
+            raise StoreUnavailableError("gone")
+        self._store.execute(sql)
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        return self._store.rows(sql, parameters)
+
+
+@pytest.mark.parametrize("drops", [0, 5, 60])
+def test_after_an_interrupted_uninstall_nothing_is_migrated_until_it_is_finished(
+    store: EmbeddedStore, drops: int
+) -> None:
+    make_tables(store, "halved")
+    settings = SchemaSettings(otel_database="halved", argus_database="argus_halved", landing=look(store, "halved"))
+    migrate(store, settings)
+    with pytest.raises(StoreUnavailableError):
+        uninstall(Interrupted(store, drops), settings)
+    with pytest.raises(SchemaError, match="an --uninstall was interrupted; finish it with migrate --uninstall"):
+        migrate(store, settings)
+    assert uninstall(store, settings) == []
+    migrate(store, settings)
+    said = {"session.id": SESSION, "event.name": "api_request", "request_id": "r", "cost_usd": "0.5"}
+    insert(store, "halved.otel_logs", [log(ServiceName="claude-code", LogAttributes=said)])
+    assert store.rows("SELECT cost_usd FROM argus_halved.sessions") == [{"cost_usd": 0.5}]
+    uninstall(store, settings)
+    store.execute("DROP DATABASE halved")
 
 
 def test_tables_of_a_collector_are_neither_migrated_over_nor_uninstalled(store: EmbeddedStore) -> None:
