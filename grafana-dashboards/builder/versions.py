@@ -26,13 +26,13 @@ _HASH_LENGTH = 12
 _FIGURES = """
     count() AS sessions,
     quantileExact(0.5)(cost_nanousd) / 1e9 AS per_session,
-    sum(skill_cost_nanousd) / 1e9 / nullIf(countIf(skill_cost_nanousd > 0), 0) AS per_use,
+    nullIf(sum(skill_cost_nanousd), 0) / 1e9 / countIf(is_used) AS per_use,
     sum(tool_failure_count) / nullIf(sum(tool_call_count), 0) AS failures,
     avg(turn_count) AS turns,
     countIf(outcome IN ('failed', 'struggling', 'rejected')) / sessions AS bad"""
 _MEANING = """Per session: what a session with it cost, the median. Per use: what the requests cost in which the skill was active,
-    over the sessions that used it. Failures: failed tool calls of all. Went badly: sessions that failed, struggled or were
-    rejected, see docs/views.md."""
+    over the sessions that used it; none where the telemetry names no skills (OTEL_LOG_TOOL_DETAILS). Failures: failed tool calls
+    of all. Went badly: sessions that failed, struggled or were rejected, see docs/views.md."""
 _RANGE_MS = """
     toString(toUnixTimestamp64Milli({since})) AS from_ms, toString(toUnixTimestamp64Milli({until}) + 1) AS to_ms"""
 
@@ -88,9 +88,9 @@ def _changed() -> Json:
 def _in_use() -> Json:
     return stat(
         "Skills used",
-        "Skills that requests were made with, of all that were in reach of a session.",
+        "Skills that sessions used, of all that were in reach of a session.",
         rows(f"""
-            SELECT uniqExactIf(name, skill_cost_nanousd > 0) AS used, uniqExact(name) AS "in reach"
+            SELECT uniqExactIf(name, is_used) AS used, uniqExact(name) AS "in reach"
             FROM argus.versions
             WHERE {_CHOSEN} AND thing = 'skill'"""),
         look.COUNT,

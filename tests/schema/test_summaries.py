@@ -211,6 +211,19 @@ def test_a_version_has_the_figures_of_the_sessions_that_ran_it(databases: Databa
     ]
     assert {row["cost_usd"] for row in rows} == {0.03}
     assert [row["skill_cost_nanousd"] for row in rows] == [0, 0, 10_000_000]
+    assert [row["is_used"] for row in rows] == [False, False, True]
+
+
+def test_a_skill_that_was_in_reach_is_used_once_it_is_called(databases: Databases) -> None:
+    """Also where the telemetry names none: the plugin tells the call."""
+    told = {"argus.version.skill:greet": "aa", "argus.version.skill:other": "bb"}
+    databases.load(
+        [
+            content("session_start", told),
+            content("tool_call", {"gen_ai.tool.name": "Skill", "argus.skill.name": "greet"}),
+        ]
+    )
+    assert {row["name"]: row["is_used"] for row in databases.view("versions")} == {"greet": True, "other": False}
 
 
 def failures(count: int) -> list[Request]:

@@ -15,6 +15,7 @@ SELECT
     repository,
     {{ merge.usd('cost_nanousd') }} AS cost_usd,
     cost_nanousd,
+    thing = 'skill' AND has(skills, name) AS is_used, -- a skill may be in reach and not be used
     if(thing = 'skill', skill_costs.cost_nanousd, 0) AS skill_cost_nanousd,
     turn_count,
     tool_call_count,
@@ -22,7 +23,7 @@ SELECT
     outcome
 FROM
 (
-    SELECT workspace, session_id, started_at, surface, user_label, team, repository, cost_nanousd, turn_count, tool_call_count, tool_failure_count, outcome, arrayJoin(CAST(versions, 'Array(Tuple(String, String))')) AS versioned,
+    SELECT workspace, session_id, started_at, surface, user_label, team, repository, cost_nanousd, turn_count, tool_call_count, tool_failure_count, outcome, skills, arrayJoin(CAST(versions, 'Array(Tuple(String, String))')) AS versioned,
         substring(versioned.1, 7) AS skill
     FROM {{ argus }}.session_list
 ) AS sessions
