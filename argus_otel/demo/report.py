@@ -51,7 +51,8 @@ def show(reader: Reader, console: Console) -> None:
 def show_page(console: Console, file: Path, page: Page) -> None:
     """Say where the page is, and which of its panels could not be answered."""
     console.print(
-        f"{page.section_count} dashboards, from the alert to the transcript, in one page: {file}", highlight=False
+        f"{page.section_count} pages of dashboards, from the alert to the transcript, in one file: {file}",
+        highlight=False,
     )
     for failure in page.failures:
         console.print(Text(f"  not answered: {failure}", "red"))

@@ -300,7 +300,13 @@ def _reported_and_invoiced() -> Json:
         links=[links.to_sessions("Sessions of this day, costliest first", when=_DAY_AROUND)],
         overrides=[
             look.override("reported", color=look.fixed(look.COST)),
-            look.override("invoiced", color=look.fixed(look.WARNING)),
+            look.override(
+                "invoiced",  # points, for bars would hide those of what was reported; a line of one day would be none
+                color=look.fixed(look.WARNING),
+                custom__drawStyle="points",
+                custom__showPoints="always",
+                custom__pointSize=10,
+            ),
         ],
         no_value="no bill imported",
         interval="1d",
@@ -381,7 +387,8 @@ _SHARES = (
         "By MCP server",
         "mcp_server",
         "used",
-        "The MCP server that the request worked with; requests without one are not shown.",
+        """The MCP server that the request worked with; requests without one are not shown. `custom` is every server whose
+        name the client did not send.""",
     ),
     ("By subagent", "agent_type", "agent_type", "The kind of subagent that asked; the main agent is not shown."),
     (

@@ -203,8 +203,9 @@ def _mcp_servers() -> Json:
         LIMIT 100"""
     return panels.table(
         "MCP servers",
-        """Each MCP server by the calls of its tools. Which name a server bears, its users decide; calls without a name were
-        redacted by their sender, and stand among the tools as mcp_tool.""",
+        """Each MCP server by the calls of its tools. Which name a server bears, its users decide; `custom` is
+        every server whose name the client did not send; calls that were redacted by their sender stand among the tools as
+        mcp_tool.""",
         table(sql),
         [look.column("mcp_server", name="server"), look.column("tools", look.COUNT, width=65), *_COLUMNS],
         links=[to_sessions("Sessions that used it, most failures first", sort="failures", used="mcp_server")],

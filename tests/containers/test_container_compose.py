@@ -62,6 +62,18 @@ def test_what_is_mounted_is_there(name: str) -> None:
             assert made_by_us or ((DOCKER / source).is_file() if source[0] == "." else source in volumes), mount
 
 
+def test_the_folder_of_the_files_is_made_before_by_its_owner() -> None:
+    """A folder that is not there the engine makes as root, and the container, which is not root, cannot write into it."""
+    name = "compose.existing.yaml"
+    files = services(name)["grafana-files"]
+    assert any(mount.startswith("./grafana-files:") for mount in files["volumes"])
+    owner = re.findall(r"\$\{(\w+):-(\d+)\}", files["user"])
+    assert len(owner) == 2
+    assert [example_environment()[variable] for variable, _ in owner] == [value for _, value in owner]
+    for text in ((DOCKER / name).read_text(), (ROOT / "docs/containers.md").read_text()):
+        assert 0 < text.find("mkdir -p grafana-files") < text.find("run --rm grafana-files")
+
+
 @pytest.mark.parametrize("name", COMPOSES)
 def test_the_example_sets_all_that_is_asked_and_no_secret_stands_in_the_file(name: str) -> None:
     text = (DOCKER / name).read_text()

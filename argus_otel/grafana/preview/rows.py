@@ -69,10 +69,12 @@ def traces(drawing: Drawing) -> Markup:
 def _cell(drawing: Drawing, frame: Frame, shown: Field, name: str, row: int) -> Markup:
     told = shown.show(frame.columns[name][row])
     is_filled = shown.custom("cellOptions", {}).get("type") == "color-background"
-    style = f"background:{told.colour};color:#111" if is_filled else f"color:{told.colour}"
+    styles = [f"background:{told.colour};color:#111" if is_filled else f"color:{told.colour}"] if told.colour else []
+    if width_px := shown.custom("width", None):
+        styles.append(f"max-width:{width_px}px")
     return Markup('<td class="{}"{}>{}</td>').format(
         frame.kinds[name],
-        Markup(' style="{}"').format(style) if told.colour else "",
+        Markup(' style="{}"').format(";".join(styles)) if styles else "",
         anchor(told.text, drawing.first_href(shown, frame, name, row)),
     )
 

@@ -2,8 +2,8 @@
 `ask.py GRAFANA_URL CLICKHOUSE_URL OUT`: what a real Grafana answers, for where there is one.
 
 Every panel, variable and annotation of every dashboard through /api/ds/query, with what the frontend would have filled in;
-the state of every alert rule; a picture of every dashboard if a Chrome is there. Ends with 1 if a statement fails, a rule's
-evaluation fails or a dashboard is not there. Writes OUT/answers.json, OUT/rules.json and OUT/<uid>.png.
+the state of every alert rule; a picture of every dashboard, by Chrome. Ends with 1 if a statement fails, a rule's evaluation
+fails, a dashboard is not there or a picture cannot be made. Writes OUT/answers.json, OUT/rules.json and OUT/<uid>.png.
 """
 
 from __future__ import annotations
@@ -98,14 +98,19 @@ def rules(grafana: Grafana) -> list[dict[str, Any]]:
     return found
 
 
-def picture(grafana: Grafana, uid: str, file: Path) -> None:
+def picture(grafana: Grafana, uid: str, file: Path) -> str:
+    """Return why there is no picture; empty if there is one."""
     chrome = next(filter(None, map(shutil.which, CHROMES)), None)
     if chrome is None:
-        print("no Chrome: no pictures")
-        return
+        return f"{uid}: no picture, for there is no Chrome"
     url = f"{grafana.url}/d/{uid}?kiosk&from={RANGE.from_ms}&to={RANGE.to_ms}"
     options = ["--headless=new", "--no-sandbox", "--window-size=1600,2400", "--virtual-time-budget=60000"]
-    subprocess.run([chrome, *options, f"--screenshot={file}", url], timeout=180, check=False)
+    try:
+        ran = subprocess.run([chrome, *options, f"--screenshot={file}", url], timeout=180, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{uid}: no picture in three minutes"
+    is_there = file.is_file() and file.stat().st_size > 0
+    return "" if is_there and ran.returncode == 0 else f"{uid}: no picture, Chrome ended with {ran.returncode}"
 
 
 def main(grafana_url: str, clickhouse_url: str, out: str) -> int:
@@ -115,14 +120,14 @@ def main(grafana_url: str, clickhouse_url: str, out: str) -> int:
     (folder / "answers.json").write_text(json.dumps(answers, indent=1))
     told = rules(grafana)
     (folder / "rules.json").write_text(json.dumps(told, indent=1))
-    for dashboard in load_all():
-        picture(grafana, dashboard.uid, folder / f"{dashboard.uid}.png")
+    pictures = [picture(grafana, dashboard.uid, folder / f"{dashboard.uid}.png") for dashboard in load_all()]
+    missing = [why for why in pictures if why]
     failed = [answer for answer in answers if answer["error"]]
     broken = [rule for rule in told if rule.get("health") == "error"]
     print(f"{len(answers)} statements, {len(failed)} failed; {len(told)} rules, {len(broken)} cannot be evaluated")
-    for one in (*failed, *broken):
+    for one in (*failed, *broken, *missing):
         print(json.dumps(one))
-    return int(bool(failed or broken or not told))
+    return int(bool(failed or broken or missing or not told))
 
 
 if __name__ == "__main__":
