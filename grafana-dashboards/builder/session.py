@@ -72,7 +72,7 @@ def dashboard() -> Json:
             line(8, _costliest_turns(), _costliest_words(), widths=(13, 11)),
             line(8, _cost_by_turn(), _cost_so_far(), _cost_by_tool(), _cost_by_agent(), widths=(8, 6, 5, 5)),
             heading("What was said and done"),
-            line(24, transcript()),
+            line(24, transcript(), pages(), widths=(20, 4)),
             heading("Where the time went"),
             line(14, waterfall()),
             heading("Turns and tool calls"),
@@ -80,7 +80,7 @@ def dashboard() -> Json:
             line(10, _tool_texts()),
             line(10, _tool_calls()),
             heading("API requests and versions"),
-            line(10, _api_requests(), _versions(), pages(), widths=(13, 6, 5)),
+            line(10, _api_requests(), _versions(), widths=(17, 7)),
         ],
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from builder import look, panels
 from builder.links import to_session
-from builder.one_session import OF_SESSION, OF_TURN, PAGE, PAGE_ROWS, TURN, span
+from builder.one_session import OF_TURN, PAGE, PAGE_ROWS, TURN, span
 from builder.queries import CONTENT, logs, table
 
 if TYPE_CHECKING:
@@ -102,30 +102,34 @@ def transcript() -> Json:
 
 
 def pages() -> Json:
-    """Return the list of pages."""
+    """Return the list of pages: of the session, or of the turn that is chosen."""
     sql = f"""
         SELECT
-            intDiv(position - 1, {PAGE_ROWS}) + 1 AS page,
+            intDiv(nth - 1, {PAGE_ROWS}) + 1 AS page,
             count() AS entries,
             min(ts) AS begins,
             workspace,
             session_id,
-            '' AS every_turn,
+            {TURN} AS this_turn,
             toString(page) AS page_text,
             {span("toUnixTimestamp64Milli(min(ts))", "toUnixTimestamp64Milli(max(ts))")}
-        FROM argus.transcript
-        WHERE {OF_SESSION}
+        FROM
+        (
+            SELECT workspace, session_id, ts, row_number() OVER (ORDER BY position) AS nth
+            FROM argus.transcript
+            WHERE {OF_TURN}
+        )
         GROUP BY workspace, session_id, page
         ORDER BY page"""
     return panels.table(
         "Pages of the transcript",
-        "A click opens the page.",
+        "Of the session, or of the turn that is chosen. A click opens the page.",
         table(sql, source=CONTENT),
         [
-            look.column("page", look.COUNT, width=60),
-            look.column("entries", look.COUNT, width=80),
+            look.column("page", look.COUNT, width=50),
+            look.column("entries", look.COUNT, width=65),
             look.column("begins", look.TIME),
         ],
-        links=[to_session("Open this page", turn="every_turn", page="page_text")],
-        hide=("workspace", "session_id", "every_turn", "page_text", "first_page"),
+        links=[to_session("Open this page", turn="this_turn", page="page_text")],
+        hide=("workspace", "session_id", "this_turn", "page_text", "first_page"),
     )

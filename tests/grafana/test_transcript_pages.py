@@ -75,4 +75,7 @@ def test_the_order_survives_a_log_that_is_sorted_by_time(long: Service) -> None:
 def test_the_list_of_pages_leads_to_each(long: Service) -> None:
     listed = entries(long, "Pages of the transcript")
     assert [(row["page"], row["entries"]) for row in listed] == [(1, PAGE_ROWS), (2, PAGE_ROWS), (3, 1001)]
-    assert [row["page_text"] for row in listed] == ["1", "2", "3"]
+    assert [(row["this_turn"], row["page_text"]) for row in listed] == [("", "1"), ("", "2"), ("", "3")]
+    of_turn = entries(long, "Pages of the transcript", turn="p1")
+    assert [(row["page"], row["entries"]) for row in of_turn] == [(1, PAGE_ROWS), (2, 1001)]
+    assert {row["this_turn"] for row in of_turn} == {"p1"}
