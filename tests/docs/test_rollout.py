@@ -77,16 +77,16 @@ def by_the_document(folder: Path) -> Iterator[tuple[Service, dict[str, str], ssl
 def test_the_door_takes_senders_by_tls_into_the_workspace_of_their_token(tmp_path: Path) -> None:
     with by_the_document(tmp_path) as (service, tokens, context):
 
-        def send(name: str, token: str) -> None:
-            for kind, body in [*requests(name), *content(name)]:
-                url = f"https://{service.addresses['otlp_http']}/v1/{kind.name.lower()}"
-                headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}
-                urllib.request.urlopen(urllib.request.Request(url, body, headers), context=context, timeout=30).close()
+        def post(kind: Signal, body: bytes, token: str) -> None:
+            url = f"https://{service.addresses['otlp_http']}/v1/{kind.name.lower()}"
+            headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}
+            urllib.request.urlopen(urllib.request.Request(url, body, headers), context=context, timeout=30).close()
 
-        send("default", tokens["default"])
-        send("resume", tokens["payments"])
+        for name, workspace in {"default": "default", "resume": "payments"}.items():
+            for kind, body in [*requests(name), *content(name)]:
+                post(kind, body, tokens[workspace])
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            send("content-on", "guessed")
+            post(Signal.LOGS, b"", "guessed")  # refused before a body is read: one that is still being sent is cut off
         service.wait_until_loaded()
         found = {row["session_id"]: row["workspace"] for row in service.rows("SELECT * FROM argus.sessions")}
     assert found == {truth("default")["session_id"]: "default", truth("resume")["session_id"]: "payments"}
