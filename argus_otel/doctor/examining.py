@@ -62,5 +62,7 @@ def _looked(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         findings.extend(look())
     except (OSError, ArgusError, ValueError) as error:
-        findings.append(Finding(check, "failed", f"cannot look: {error}", "run doctor as the service's user"))
+        findings.append(
+            Finding(check, "failed", f"cannot look: {error}", "mend that, or run doctor as the service's user")
+        )
     return findings
